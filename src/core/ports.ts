@@ -1,0 +1,303 @@
+/** What the core needs from the world, as interfaces. Adapters implement them; tests implement them in memory. */
+
+import type { Secret } from './secret.ts'
+
+declare const brand: unique symbol
+type Brand<Name extends string> = string & { readonly [brand]: Name }
+
+/** A secret version's id: the ClientRequestToken that made it, 32 to 64 characters. */
+export type VersionId = Brand<'VersionId'>
+/** The full ARN of a secret, with its six-character suffix. */
+export type SecretArn = Brand<'SecretArn'>
+/** Milliseconds since 1970. */
+export type Millis = number
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue }
+
+export interface Clock {
+  now(): Millis
+  /** Resolves after `ms`, or rejects with the signal's reason. */
+  sleep(ms: Millis, signal?: AbortSignal): Promise<void>
+}
+
+// ── Journal ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Detail = Readonly<Record<string, string | number | boolean | null>>
+
+/** Where the core tells what it does. Shells turn it into a log, annotations or JSON lines. */
+export interface Journal {
+  /** Registers every spelling of a credential with whatever hides secrets in this shell. Called where it is born. */
+  mask(secret: Secret, username?: string): void
+  /** A new part of the story begins. */
+  phase(title: string): void
+  info(message: string, detail?: Detail): void
+  warn(message: string, detail?: Detail): void
+}
+
+// ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string | Secret>>
+  readonly body?: string | Secret
+  /** From connect to the last byte of the body; default 10 s. */
+  readonly timeoutMs?: Millis
+}
+
+/**
+ * An answer, or why there is none. `unreachable`: no connection, so the request took no effect. `lost`: it was sent and
+ * the answer did not arrive whole in time, so it may have taken effect. Redirects are answers: they are never followed.
+ */
+export type HttpAnswer =
+  | {
+      readonly kind: 'answer'
+      readonly status: number
+      /** Names in lower case; several values of one name joined with `, `. */
+      readonly headers: Readonly<Record<string, string>>
+      readonly body: Secret
+    }
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  | { readonly kind: 'lost'; readonly reason: string }
+
+/** Plain HTTPS for registries and token APIs. Never throws for what the network does. */
+export interface Http {
+  send(request: HttpRequest): Promise<HttpAnswer>
+}
+
+// ── The secret store ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface SecretDescription {
+  readonly arn: SecretArn
+  readonly name: string
+  /** Staging labels by version id; versions without a label may be missing. */
+  readonly versions: ReadonlyMap<VersionId, readonly string[]>
+  readonly rotationEnabled: boolean
+  readonly rotationFunction: string | null
+}
+
+export interface StoredVersion {
+  readonly versionId: VersionId
+  readonly text: Secret
+}
+
+/**
+ * Secrets Manager, as far as the core uses it. All methods throw `PullAuthError`: SECRET_NOT_FOUND, VERSION_NOT_FOUND,
+ * VERSION_EXISTS, LABEL_MOVED, ROTATION_RUNNING, ACCESS_DENIED, AWS_THROTTLED, AWS_REFUSED, and AWS_UNAVAILABLE when
+ * the call may have taken effect. Everything is eventually consistent (facts: read by version id, retry not-found).
+ */
+export interface SecretStore {
+  describe(secret: string): Promise<SecretDescription>
+  /** By version, by label, or by both: then LABEL_MOVED when the label is not on that version. */
+  read(secret: string, at: { version?: VersionId; label?: string }): Promise<StoredVersion>
+  /** Same version and same text again is a no-op; same version and another text is VERSION_EXISTS. */
+  put(secret: SecretArn, value: NewVersion): Promise<void>
+  /** A compare-and-swap: `from` must hold the label, else LABEL_MOVED. Not idempotent: a repeat after success is LABEL_MOVED. */
+  moveLabel(secret: SecretArn, move: { label: string; from?: VersionId; to?: VersionId }): Promise<void>
+  /** Starts the rotation that is configured on the secret, under a version id of ours. */
+  startRotation(secret: SecretArn, version: VersionId): Promise<void>
+}
+
+export interface NewVersion {
+  readonly version: VersionId
+  readonly text: Secret
+  readonly label: string
+  readonly rotationToken?: Secret
+}
+
+// ── The fleet ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type CommandStatus =
+  | 'Pending'
+  | 'InProgress'
+  | 'Delayed'
+  | 'Cancelling'
+  | 'Success'
+  | 'Cancelled'
+  | 'Failed'
+  | 'TimedOut'
+  | 'DeliveryTimedOut'
+  | 'ExecutionTimedOut'
+  | 'Incomplete'
+  | 'LimitExceeded'
+  | 'AccessDenied'
+  | 'NoInstancesInTag'
+
+export type InvocationStatus =
+  | 'Pending'
+  | 'InProgress'
+  | 'Delayed'
+  | 'Cancelling'
+  | 'Success'
+  | 'Cancelled'
+  | 'Failed'
+  | 'TimedOut'
+  | 'DeliveryTimedOut'
+  | 'ExecutionTimedOut'
+  | 'Undeliverable'
+  | 'Terminated'
+  | 'InvalidPlatform'
+  | 'AccessDenied'
+
+export interface DocumentDescription {
+  readonly name: string
+  readonly version: string
+  /** SHA-256 of the content, in hex. */
+  readonly hash: string
+  readonly active: boolean
+}
+
+export interface CommandOrder {
+  readonly document: DocumentDescription
+  readonly targets: Readonly<Record<string, readonly string[]>>
+  readonly parameters: Readonly<Record<string, string>>
+  readonly maxConcurrency: string
+  readonly maxErrors: string
+  /** How long an offline instance is waited for: 30 s to 30 days. */
+  readonly timeoutSeconds: number
+  /** At most 100 characters. Names the secret version, so that a lost answer can be found again. */
+  readonly comment: string
+}
+
+/** One Run Command, as `ListCommands` tells it. Counts start at 0 before targets are known. */
+export interface Command {
+  readonly id: string
+  readonly status: CommandStatus
+  readonly comment: string
+  readonly document: string
+  readonly parameters: Readonly<Record<string, string>>
+  readonly targets: number
+  readonly completed: number
+  readonly errors: number
+  readonly deliveryTimedOut: number
+}
+
+export interface Invocation {
+  readonly instanceId: string
+  readonly status: InvocationStatus
+  /** The first 2,500 characters of what the node printed. */
+  readonly output: string
+}
+
+/** Systems Manager, as far as the core uses it. Throws like `SecretStore`; `send` also DOCUMENT_MISSING, COMMAND_REFUSED. */
+export interface Fleet {
+  document(name: string): Promise<DocumentDescription | null>
+  /** Asked once, never repeated by the adapter: SendCommand has no idempotency token. */
+  send(order: CommandOrder): Promise<string>
+  /** Recent commands of a document, newest first. */
+  recent(document: string, since: Millis): Promise<readonly Command[]>
+  /** null: not visible yet. */
+  command(id: string): Promise<Command | null>
+  invocations(id: string, status?: InvocationStatus): AsyncIterable<Invocation>
+  cancel(id: string): Promise<void>
+}
+
+// ── Registries ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface Credential {
+  readonly username: string
+  readonly password: Secret
+}
+
+/** How a source of credentials behaves when a new one is asked for (facts/registries.md section 2). */
+export type RotationClass = 'exchange' | 'create-delete' | 'two-slot' | 'destructive' | 'self-rotating' | 'static'
+
+export interface ProviderTraits {
+  readonly rotation: RotationClass
+  /** Seconds; null = the source sets no bound or does not expire. */
+  readonly ttl: {
+    readonly min: number | null
+    readonly max: number | null
+    readonly default: number | null
+    readonly granularity: 'second' | 'day'
+  }
+  readonly revoke: 'immediate' | 'by-expiry' | 'none'
+  /** How the source is authenticated to. */
+  readonly identity: readonly ('github-oidc' | 'aws-sigv4' | 'aws-oidc' | 'stored-root' | 'none')[]
+  readonly hosts: readonly ('action' | 'lambda' | 'cli')[]
+}
+
+/** What a provider may use. */
+export interface ProviderContext {
+  readonly http: Http
+  readonly clock: Clock
+  readonly journal: Journal
+  /** The text of a credential secret, by name or ARN. */
+  readSecret(name: string): Promise<Secret>
+}
+
+export interface MintRequest {
+  /** Names the token at the registry, so that one whose answer was lost can be found: `ecs-pull-auth/<secret>/<version>`. */
+  readonly label: string
+  /** Seconds asked for; null = the provider's default. */
+  readonly ttl: number | null
+}
+
+export interface Minted extends Credential {
+  readonly issuedAt: Millis
+  /** null = does not expire, or the registry does not tell. */
+  readonly expiresAt: Millis | null
+  /** Not secret: with it alone (and the root it names) the credential can be revoked. null = nothing to revoke. */
+  readonly handle: JsonValue
+}
+
+export type Revocation = 'revoked' | 'already-gone' | 'by-expiry'
+
+/** A minted token found at its registry by its label. */
+export interface Found {
+  readonly label: string
+  readonly handle: JsonValue
+}
+
+/**
+ * A source of credentials for one kind of registry. Errors: MINT_REJECTED, MINT_NOT_PERMITTED, MINT_RATE_LIMITED,
+ * MINT_UNAVAILABLE, MINT_AMBIGUOUS, CREDENTIAL_INVALID, REVOKE_FAILED.
+ */
+export interface Provider<Config = unknown> {
+  readonly kind: string
+  readonly summary: string
+  readonly traits: ProviderTraits
+  /** The provider's own fields of a plan's registry entry. */
+  readonly options: FieldTable
+  /** Checks what fields alone cannot say; returns the provider's config or problems by field. */
+  parse(fields: Readonly<Record<string, unknown>>, registry: string): Config | readonly FieldProblem[]
+  mint(cx: ProviderContext, config: Config, request: MintRequest): Promise<Minted>
+  /** Live tokens whose label begins with the prefix. */
+  find?(cx: ProviderContext, config: Config, labelPrefix: string): Promise<readonly Found[]>
+  /** Works from the handle alone, so that a changed plan cannot strand a credential. */
+  revoke?(cx: ProviderContext, handle: JsonValue): Promise<Revocation>
+}
+
+export interface FieldProblem {
+  readonly field: string
+  readonly problem: string
+}
+
+/** One field of the plan: drives validation, messages and the JSON Schema alike. */
+export interface Field {
+  readonly kind: 'string' | 'secret' | 'url' | 'duration' | 'boolean' | 'integer' | 'choice'
+  readonly description: string
+  readonly required?: boolean
+  readonly choices?: readonly string[]
+  readonly example?: string
+}
+
+export type FieldTable = Readonly<Record<string, Field>>
+
+export type Verdict =
+  | 'pull-ok'
+  | 'rejected'
+  | 'login-ok-pull-denied'
+  | 'accepted-but-public'
+  | 'public-login-unknown'
+  | 'tag-missing'
+  | 'unknown'
+
+export interface Proof {
+  readonly verdict: Verdict
+  /** One sentence for people; no secret, no response body. */
+  readonly detail: string
+}
+
+/** Really pulls a manifest's headers with a credential (facts/registries.md section 4). */
+export type PullVerifier = (image: string, credential: Credential) => Promise<Proof>
