@@ -1,0 +1,141 @@
+/** The text of an ecs.config: read as ecs-init reads it, edited so that every other line stays as it is. */
+
+/** A line as it stands; `text + end` of all lines is the whole text. */
+export interface Line {
+  readonly text: string
+  readonly end: '' | '\n' | '\r\n'
+}
+
+export interface Assignment {
+  readonly key: string
+  readonly value: string
+}
+
+export const TYPE_KEY = 'ECS_ENGINE_AUTH_TYPE'
+export const DATA_KEY = 'ECS_ENGINE_AUTH_DATA'
+
+/** What becomes of the two auth lines and the state line; `state` null: there shall be none. */
+export interface AuthLines {
+  readonly type: string
+  readonly data: string
+  readonly state: string | null
+}
+
+export function splitLines(text: string): readonly Line[] {
+  const lines: Line[] = []
+  for (let at = 0; at < text.length; ) {
+    const feed = text.indexOf('\n', at)
+    if (feed < 0) {
+      lines.push({ text: text.slice(at), end: '' })
+      break
+    }
+    const crlf = feed > at && text.charCodeAt(feed - 1) === 0x0d
+    lines.push({ text: text.slice(at, crlf ? feed - 1 : feed), end: crlf ? '\r\n' : '\n' })
+    at = feed + 1
+  }
+  return lines
+}
+
+export function joinLines(lines: readonly Line[]): string {
+  return lines.map((line) => line.text + line.end).join('')
+}
+
+/** A line as ecs-init takes it (ecs-init/docker/docker.go, getEnvVars): trimmed, cut at the first `=`, nothing unquoted. */
+export function assignment(line: Line): Assignment | null {
+  const text = trimSpace(line.text)
+  const equals = text.indexOf('=')
+  return equals < 0 ? null : { key: text.slice(0, equals), value: text.slice(equals + 1) }
+}
+
+/** All variables as ecs-init hands them to the agent's container; the last of a repeated key counts. */
+export function readVariables(text: string): Map<string, string> {
+  const variables = new Map<string, string>()
+  for (const line of splitLines(text)) {
+    const assigned = assignment(line)
+    if (assigned !== null) variables.set(assigned.key, assigned.value)
+  }
+  return variables
+}
+
+/** The state that a comment line carries, or null for any other line. */
+export function stateOnLine(line: Line): string | null {
+  const comment = trimSpace(line.text)
+  return comment.startsWith('# ecs-pull-auth:v1:') ? comment.slice(2) : null
+}
+
+/**
+ * Rewrites the last line of each auth key, which is the one that all readers take, and our state line; what is missing
+ * is added. Every other line stays byte for byte, only a last line without a line feed gets one.
+ */
+export function editLines(text: string, wanted: AuthLines): string {
+  const lines = [...splitLines(text)]
+  const end = lines[0]?.end || '\n'
+  const kept = lines.filter((line) => stateOnLine(line) === null)
+  const typeAt = lastOf(kept, TYPE_KEY)
+  const dataAt = lastOf(kept, DATA_KEY)
+  const replaced = kept.map((line, at) => {
+    if (at === typeAt) return { text: `${TYPE_KEY}=${wanted.type}`, end: line.end }
+    return at === dataAt ? { text: `${DATA_KEY}=${wanted.data}`, end: line.end } : line
+  })
+  const added: Line[] = []
+  if (typeAt < 0) added.push({ text: `${TYPE_KEY}=${wanted.type}`, end })
+  if (dataAt < 0) added.push({ text: `${DATA_KEY}=${wanted.data}`, end })
+  if (wanted.state !== null) added.push({ text: `# ${wanted.state}`, end })
+  // Beside the auth line that is there; that line is ours and cannot swallow the next one.
+  const beside = Math.max(typeAt, dataAt)
+  const place = beside < 0 ? safePlace(replaced) : beside + 1
+  const before = replaced.slice(0, place).map((line) => (line.end === '' ? { ...line, end } : line))
+  return joinLines([...before, ...added, ...replaced.slice(place)])
+}
+
+/** The end, but never after a line that ends in a backslash: systemd would join it with ours (facts: ecs-agent 7.2). */
+function safePlace(lines: readonly Line[]): number {
+  return lines.findLastIndex((line) => !line.text.endsWith('\\')) + 1
+}
+
+/** The line number, from 1, of a key's last assignment; 0 when there is none. */
+export function lineOf(lines: readonly Line[], key: string): number {
+  return lastOf(lines, key) + 1
+}
+
+function lastOf(lines: readonly Line[], key: string): number {
+  return lines.findLastIndex((line) => assignment(line)?.key === key)
+}
+
+/** Go's strings.TrimSpace: Unicode white space, which has U+0085 and not the byte order mark. */
+export function trimSpace(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+function isSpace(unit: number): boolean {
+  if (unit < 0x80) return unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)
+  return (
+    unit === 0x85 ||
+    unit === 0xa0 ||
+    unit === 0x1680 ||
+    (unit >= 0x2000 && unit <= 0x200a) ||
+    unit === 0x2028 ||
+    unit === 0x2029 ||
+    unit === 0x202f ||
+    unit === 0x205f ||
+    unit === 0x3000
+  )
+}
+
+/** An auth key spelled so that ecs-init reads another variable: space before `=`, export, quotes, case, byte order mark, lone CR. */
+const STRAY = /(?:^|\r)[\s\ufeff]*(?:(?:export|set|declare -x)\s+)?["']?ECS_ENGINE_AUTH_(?:TYPE|DATA)["']?\s*=/i
+
+/** The number, from 1, of the first line that means to set an auth key and does not; 0 when there is none. */
+export function strayLine(lines: readonly Line[]): number {
+  return lines.findIndex(isStray) + 1
+}
+
+export function isStray(line: Line): boolean {
+  const key = assignment(line)?.key
+  if (key === undefined || key === '' || trimSpace(line.text).startsWith('#')) return false
+  return (key !== TYPE_KEY && key !== DATA_KEY && STRAY.test(line.text)) || /\r\s*ECS_ENGINE_AUTH_/i.test(line.text)
+}
