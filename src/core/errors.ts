@@ -42,7 +42,6 @@ export const ERROR_CODES = {
   PROBE_PUBLIC: 'Anybody can pull the probe, so pulling it proves nothing.',
   PROBE_UNKNOWN: 'The registry gave no clear answer; an unknown result is never published.',
   DOCUMENT_MISSING: 'The SSM document does not exist or is not active.',
-  DOCUMENT_MISMATCH: 'The SSM document is not the one that this version ships.',
   TARGETS_NONE: 'The rollout matched no container instance.',
   COMMAND_REFUSED: 'Run Command refused the rollout.',
   COMMAND_UNCONFIRMED: 'It is not known whether Run Command accepted the rollout.',

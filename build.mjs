@@ -1,0 +1,100 @@
+/** Builds dist from the sources: four CommonJS bundles, byte for byte the same on every machine, and THIRD-PARTY. */
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { build } from 'esbuild'
+
+const root = import.meta.dirname
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+/** @type {import('esbuild').BuildOptions} */
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  legalComments: 'none',
+  // The SDK's ES files, so that unused commands are dropped.
+  mainFields: ['module', 'main'],
+  conditions: ['module'],
+  minifyWhitespace: true,
+  minifySyntax: true,
+  // Names stay: stack traces keep their meaning.
+  minifyIdentifiers: false,
+  // The SDK's `await import("node:http")` becomes a require, which does not load Node's own undici.
+  supported: { 'dynamic-import': false },
+  define: { 'process.env.ECS_PULL_AUTH_VERSION': JSON.stringify(version) },
+  metafile: true,
+  logLevel: 'warning',
+}
+
+/** In Lambda the role is always in AWS_*: the other providers of the chain would only cost start time. */
+const lambdaCredentials = { '@aws-sdk/credential-provider-node': join(root, 'src/aws/environment-credentials.ts') }
+/** `@actions/http-client` names undici only for an agent that nobody here asks for; it is 400 KiB. */
+const withoutUndici = { undici: join(root, 'src/action/no-undici.ts') }
+
+export const BUNDLES = [
+  { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: withoutUndici },
+  { entry: 'src/cli/main.ts', file: 'dist/cli.cjs', banner: '#!/usr/bin/env node' },
+  { entry: 'lambda/rotate.ts', file: 'dist/rotate.cjs', alias: lambdaCredentials },
+  { entry: 'lambda/react.ts', file: 'dist/react.cjs', alias: lambdaCredentials },
+]
+
+/** What went into each bundle: `{ file: { bytes, packages } }`. */
+export async function buildAll() {
+  rmSync(join(root, 'dist'), { recursive: true, force: true })
+  const report = {}
+  for (const { entry, file, alias = {}, banner } of BUNDLES) {
+    const options = {
+      ...shared,
+      entryPoints: [entry],
+      outfile: file,
+      alias,
+      ...(banner ? { banner: { js: banner } } : {}),
+    }
+    const { metafile } = await build(options)
+    const output = metafile.outputs[file]
+    report[file] = { bytes: output.bytes, packages: packagesOf(Object.keys(output.inputs)) }
+  }
+  const packages = [...new Set(Object.values(report).flatMap((bundle) => bundle.packages))].sort()
+  writeFileSync(join(root, 'THIRD-PARTY'), thirdParty(packages))
+  return report
+}
+
+function packagesOf(inputs) {
+  const names = inputs.map((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]).filter(Boolean)
+  return [...new Set(names)].sort()
+}
+
+function thirdParty(packages) {
+  const parts = packages.map((name) => {
+    const { version: release, license } = JSON.parse(readFileSync(join(packageFolder(name), 'package.json'), 'utf8'))
+    return { title: `${name} ${release} (${license})`, text: licenceText(name) }
+  })
+  const texts = new Map()
+  for (const { title, text } of parts) texts.set(text, [...(texts.get(text) ?? []), title])
+  const blocks = [...texts].map(([text, titles]) => `${titles.join('\n')}\n\n${text.trim()}\n`)
+  return `The files in dist contain code of these packages.\n\n${blocks.join(`\n${'-'.repeat(80)}\n\n`)}`
+}
+
+function packageFolder(name) {
+  return join(root, 'node_modules', name)
+}
+
+function licenceText(name) {
+  for (const file of ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'license', 'LICENCE']) {
+    try {
+      return readFileSync(join(packageFolder(name), file), 'utf8').replaceAll('\r\n', '\n')
+    } catch {
+      // Some packages name it otherwise, or say it only in package.json.
+    }
+  }
+  return 'No licence file in the package; see its package.json.'
+}
+
+if (process.argv[1] !== undefined && dirname(process.argv[1]) === root && process.argv[1].endsWith('build.mjs')) {
+  for (const [file, { bytes, packages }] of Object.entries(await buildAll())) {
+    console.log(`${file}  ${Math.round(bytes / 1024)} KiB  ${packages.length} packages`)
+  }
+}

@@ -1,0 +1,89 @@
+/** The event function: AWSCURRENT moved → start a rollout; the rollout ended → judge it and retire. It never waits. */
+
+import { asPullAuthError, PullAuthError } from '../src/core/errors.ts'
+import type { JobPorts } from '../src/core/job.ts'
+import type { FleetPlan, Plan } from '../src/core/plan.ts'
+import type { SecretArn, VersionId } from '../src/core/ports.ts'
+import { retire } from '../src/core/retire.ts'
+import { reportOn, rolloutProblem, startRollout } from '../src/core/rollout.ts'
+import { currentOf } from '../src/core/rotation.ts'
+import { rolloutData } from '../src/report.ts'
+import { type ReactEvent, readReactEvents } from './event.ts'
+import { createLambdaJournal } from './journal.ts'
+import type { LambdaWorld } from './rotate-handler.ts'
+
+/** Tells a queue which messages to deliver again; a direct invocation that fails throws. */
+export interface BatchResponse {
+  readonly batchItemFailures: readonly { readonly itemIdentifier: string }[]
+}
+
+export function createReactHandler(world: LambdaWorld) {
+  return async (input: unknown): Promise<BatchResponse> => {
+    const failures: string[] = []
+    for (const { id, event } of readReactEvents(input)) {
+      const journal = createLambdaJournal(world.log, { event: event.kind })
+      try {
+        await react(world.wire(journal), await world.plan(), event)
+      } catch (thrown) {
+        const error = asPullAuthError(thrown)
+        journal.warn(error.message, { code: error.code, hint: error.hint })
+        if (id === null)
+          throw new PullAuthError(error.code, `${error.code}: ${error.message} ${error.hint}`, error.hint)
+        failures.push(id)
+      }
+    }
+    return { batchItemFailures: failures.map((itemIdentifier) => ({ itemIdentifier })) }
+  }
+}
+
+async function react(cx: JobPorts, plan: Plan, event: ReactEvent): Promise<void> {
+  if (plan.fleet === null || event.kind === 'other') return cx.journal.info('Nothing to do for this event.')
+  if (event.kind === 'label-updated') return await onLabelUpdated(cx, plan, plan.fleet, event.secret)
+  if (event.document.split('/').at(-1) !== plan.fleet.document.split('/').at(-1))
+    return cx.journal.info('A command of another document.')
+  return await onCommandEnded(cx, plan, plan.fleet, event.commandId)
+}
+
+/** The event is a hint: what is current now is rolled out, once per version (facts/secrets-manager-rotation.md 7.3). */
+async function onLabelUpdated(cx: JobPorts, plan: Plan, fleet: FleetPlan, arn: string): Promise<void> {
+  const secret = await cx.store.describe(plan.secret)
+  if (secret.arn !== arn) return cx.journal.info('The event is for another secret.', { secret: arn })
+  const version = currentOf(secret)
+  if (version === null) return
+  const commandId = await startRollout(cx, fleet, secret.arn, version, { again: false })
+  cx.journal.info('The rollout is under way.', { version, commandId })
+}
+
+async function onCommandEnded(cx: JobPorts, plan: Plan, fleet: FleetPlan, commandId: string): Promise<void> {
+  const command = await cx.fleet.command(commandId)
+  const version = command?.parameters['versionId'] as VersionId | undefined
+  const secret = command?.parameters['secretArn'] as SecretArn | undefined
+  if (command === null || version === undefined || secret === undefined)
+    return cx.journal.info('The command is not a rollout of ours.', { commandId })
+  if ((await cx.store.describe(plan.secret)).arn !== secret)
+    return cx.journal.info('The rollout was for another secret.', { commandId })
+  const rollout = await reportOn(cx.fleet, command, version)
+  const problem = rolloutProblem(rollout, fleet)
+  const { targets, onVersion } = rolloutData(rollout)
+  if (problem !== null) {
+    // A result, not a failure of this function: a retry of the event would find the same. Alarms watch for the code.
+    return cx.journal.warn(problem.message, {
+      code: problem.code,
+      hint: problem.hint,
+      commandId,
+      version,
+      targets,
+      onVersion,
+    })
+  }
+  cx.journal.info('Every instance runs the version.', { commandId, version, targets, onVersion })
+  const report = await retire(cx, plan, rollout)
+  cx.journal.info('Retired.', { retired: report.retired.length, failed: report.failed.length })
+  if (report.failed.length === 0) return
+  const names = report.failed.map(({ registry }) => registry).join(', ')
+  throw new PullAuthError(
+    'REVOKE_FAILED',
+    `Old credentials of ${names} could not be revoked.`,
+    'They are still alive. The event is delivered again; else run ecs-pull-auth retire.',
+  )
+}

@@ -1,0 +1,90 @@
+/** The Action's inputs: read once, checked together, turned into a plan. */
+
+import { PullAuthError } from '../core/errors.ts'
+import { type Plan, readPlan } from '../core/plan.ts'
+import { Secret } from '../core/secret.ts'
+import { parsePlanText } from '../plan-text.ts'
+import { PROVIDERS } from '../registries/table.ts'
+import { GIVEN } from '../wiring.ts'
+
+/** action.yml lists the same names; a test compares them. */
+export const INPUT_NAMES = ['plan', 'secret', 'registry', 'username', 'password', 'probe', 'targets'] as const
+export type InputName = (typeof INPUT_NAMES)[number]
+export type Inputs = Readonly<Record<InputName, string>>
+
+export interface Request {
+  readonly plan: Plan
+  /** Credentials that came as inputs, by the name under which the plan knows them. */
+  readonly given: ReadonlyMap<string, Secret>
+}
+
+const SINGLE: readonly InputName[] = ['secret', 'registry', 'username', 'password', 'probe', 'targets']
+
+/** Throws USAGE with every missing or superfluous input, and what `readPlan` throws. */
+export function readRequest(inputs: Inputs, readFile: (path: string) => string): Request {
+  const single = SINGLE.filter((name) => inputs[name] !== '')
+  if (inputs.plan !== '') {
+    if (single.length > 0)
+      throw usage(
+        `The input plan does not go together with ${single.join(', ')}.`,
+        'Put everything into the plan file.',
+      )
+    return {
+      plan: readPlan(parsePlanText(readFile(inputs.plan), inputs.plan), inputs.plan, PROVIDERS),
+      given: new Map(),
+    }
+  }
+  const missing = SINGLE.filter((name) => name !== 'targets' && inputs[name] === '')
+  if (missing.length === SINGLE.length - 1) {
+    throw new PullAuthError(
+      'PLAN_MISSING',
+      'Neither the input plan nor secret, registry, username, password and probe are given.',
+      EMPTY_HINT,
+    )
+  }
+  if (missing.length > 0) throw usage(`Missing: ${missing.join(', ')}.`, EMPTY_HINT)
+  return singleRegistry(inputs)
+}
+
+const EMPTY_HINT =
+  'Set the input plan to a file of the repository, or all single inputs. An input from a secret or variable is empty where ' +
+  'that is not available: forks and Dependabot get no secrets.'
+
+function singleRegistry(inputs: Inputs): Request {
+  const name = `${GIVEN}credential`
+  const value = {
+    version: 1,
+    secret: inputs.secret,
+    registries: {
+      [inputs.registry]: { provider: 'static', credential: 'credential-from-inputs', probe: inputs.probe },
+    },
+    ...(inputs.targets === '' ? {} : { fleet: { targets: readTargets(inputs.targets) } }),
+  }
+  const plan = readPlan(value, 'made from the inputs', PROVIDERS)
+  const registries = plan.registries.map((registry) => ({
+    ...registry,
+    config: { ...(registry.config as object), credential: name },
+  }))
+  const text = JSON.stringify({ username: inputs.username, password: inputs.password })
+  return { plan: { ...plan, registries }, given: new Map([[name, new Secret(text)]]) }
+}
+
+/** `tag:team=blue,green`, one key a line: the form of the AWS CLI's documentation, without its Key= and Values=. */
+function readTargets(text: string): Record<string, string[]> {
+  const targets: Record<string, string[]> = {}
+  for (const line of text.split('\n').map((part) => part.trim())) {
+    if (line === '') continue
+    const at = line.lastIndexOf('=')
+    if (at < 1)
+      throw usage(
+        `The input targets has the line "${line}" without a value.`,
+        'Write one target a line, as in tag:ecs-pull-auth=prod.',
+      )
+    targets[line.slice(0, at)] = line.slice(at + 1).split(',')
+  }
+  return targets
+}
+
+function usage(message: string, hint: string): PullAuthError {
+  return new PullAuthError('USAGE', message, hint)
+}

@@ -1,0 +1,86 @@
+/** The job summary: what changed, what was proven, which instances run it; failures first. */
+
+import type { PullAuthError } from '../core/errors.ts'
+import type { JobReport } from '../core/job.ts'
+import type { InstanceReport } from '../core/rollout.ts'
+import { isoOrNull } from '../report.ts'
+
+/** Longer tables than this say nothing more to a reader. */
+const MOST_ROWS = 50
+
+export function jobSummary(report: JobReport): string {
+  const parts = [
+    `## ${headline(report)}`,
+    problemBlock(report.problem),
+    registryTable(report),
+    fleetTable(report),
+    retireLine(report),
+  ]
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+export function failureSummary(error: PullAuthError): string {
+  return `## Nothing changed\n\n${problemBlock(error)}\n`
+}
+
+function headline({ problem, rollout, changed }: JobReport): string {
+  if (problem !== null)
+    return rollout === null
+      ? 'The fleet was not reloaded'
+      : `${rollout.onVersion} of ${rollout.targets} instances run the new version`
+  const what = changed ? 'Rotated' : 'Nothing to rotate'
+  return rollout === null ? what : `${what}; ${rollout.onVersion} of ${rollout.targets} instances run the version`
+}
+
+function problemBlock(problem: PullAuthError | null): string {
+  return problem === null
+    ? ''
+    : `> [!CAUTION]\n> **${problem.code}** ${cell(problem.message)}\n>\n> ${cell(problem.hint)}`
+}
+
+function registryTable({ registries, secret, version, rotatedBy }: JobReport): string {
+  const what = `Stored config \`${secret}\`, version \`${version}\`.`
+  if (rotatedBy === 'function') return `${what} Its rotation function minted and proved the credentials.`
+  const rows = registries.map(({ registry, image, verdict, expiresAt }) => [
+    registry,
+    image,
+    verdict,
+    isoOrNull(expiresAt) ?? 'no expiry known',
+  ])
+  return `${what}\n\n${table(['registry', 'probe', 'verdict', 'expires'], rows)}`
+}
+
+function fleetTable({ rollout }: JobReport): string {
+  if (rollout === null) return ''
+  const others = rollout.instances.filter((instance) => !rollout.stragglers.includes(instance))
+  const rows = [...rollout.stragglers, ...others]
+    .slice(0, MOST_ROWS)
+    .map((instance) => instanceRow(instance, rollout.stragglers.includes(instance)))
+  const left = rollout.instances.length - rows.length
+  return (
+    table(['instance', 'runs the version', 'result', 'reason'], rows) + (left > 0 ? `\n\n${left} more instances.` : '')
+  )
+}
+
+function instanceRow({ instanceId, status, node }: InstanceReport, straggler: boolean): readonly string[] {
+  return [instanceId, straggler ? 'no' : 'yes', node?.result ?? status, node?.reason ?? '']
+}
+
+function retireLine({ retire }: JobReport): string {
+  if (retire === null) return ''
+  const failed = retire.failed.map(({ registry, reason }) => `\n- ${cell(registry)}: still alive, ${cell(reason)}`)
+  return `${retire.retired.length} old credentials retired.${failed.join('')}`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+/** Text that cannot leave its table cell. */
+function cell(text: string): string {
+  return text
+    .replaceAll(/[\r\n]+/g, ' ')
+    .replaceAll('|', '\\|')
+    .replaceAll('<', '&lt;')
+}

@@ -1,0 +1,43 @@
+/** What a CLI command is. */
+
+import type { ParseArgsOptionsConfig } from 'node:util'
+import type { Journal, JsonValue } from '../core/ports.ts'
+
+/** The world of a command: everything it may touch outside the core. */
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly argv: readonly string[]
+  readonly signal: AbortSignal
+  /** Where results go; nothing else is printed there. */
+  out(text: string): void
+  /** Progress, warnings, errors. */
+  err(text: string): void
+  /** Throws FILE_UNREADABLE. `-` is standard input. */
+  readFile(path: string): Buffer
+  writeFile(path: string, text: string): void
+}
+
+export interface CommandContext {
+  readonly terminal: Terminal
+  readonly journal: Journal
+  readonly options: Readonly<Record<string, string | boolean | undefined>>
+  readonly arguments: readonly string[]
+}
+
+export interface CommandResult {
+  /** 0 = good, 1 = a finding or a failure. */
+  readonly exit: 0 | 1
+  readonly json: JsonValue | object
+  readonly text: string
+}
+
+export interface CliCommand {
+  readonly summary: string
+  readonly usage: string
+  /** Beyond --json and --help, which every command has. */
+  readonly options: ParseArgsOptionsConfig
+  readonly optionHelp?: Readonly<Record<string, string>>
+  readonly least: number
+  readonly most: number
+  run(cx: CommandContext): Promise<CommandResult>
+}

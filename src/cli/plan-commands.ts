@@ -1,0 +1,168 @@
+/** The commands that act on a plan: rotate, reload, status, retire. */
+
+import { PullAuthError } from '../core/errors.ts'
+import { type JobPorts, reload, rotate } from '../core/job.ts'
+import { type Plan, readPlan } from '../core/plan.ts'
+import type { VersionId } from '../core/ports.ts'
+import { retire } from '../core/retire.ts'
+import { type RolloutReport, rolloutProblem } from '../core/rollout.ts'
+import { currentOf } from '../core/rotation.ts'
+import { readStatus, type StatusReport } from '../core/status.ts'
+import { randomVersionId } from '../core/version-id.ts'
+import { parsePlanText } from '../plan-text.ts'
+import { PROVIDERS } from '../registries/table.ts'
+import { errorData, isoOrNull, provenData, retireData, rolloutData, rotateData } from '../report.ts'
+import { connect, wire } from '../wiring.ts'
+import type { CliCommand, CommandContext, CommandResult } from './command.ts'
+import { textTable } from './table.ts'
+
+const PLAN_OPTION = { plan: { type: 'string' }, region: { type: 'string' } } as const
+const PLAN_HELP = {
+  plan: 'the plan file, YAML or JSON; - for standard input',
+  region: 'AWS Region; default: the environment’s',
+}
+
+function prepare({ terminal, options, journal }: CommandContext): { plan: Plan; ports: JobPorts } {
+  const path = options['plan']
+  if (typeof path !== 'string') {
+    throw new PullAuthError('PLAN_MISSING', 'This command needs a plan.', 'Name one: --plan ecs-pull-auth.yaml')
+  }
+  const plan = readPlan(parsePlanText(terminal.readFile(path).toString('utf8'), path), path, PROVIDERS)
+  const region = options['region']
+  return { plan, ports: wire(connect(terminal.env, typeof region === 'string' ? region : undefined), journal) }
+}
+
+function command(summary: string, run: (cx: CommandContext) => Promise<CommandResult>): CliCommand {
+  return { summary, usage: '--plan FILE', options: PLAN_OPTION, optionHelp: PLAN_HELP, least: 0, most: 0, run }
+}
+
+export const rotateSecret = command('Mint, merge, prove and promote; the fleet is left alone.', async (cx) => {
+  const { plan, ports } = prepare(cx)
+  const outcome = await rotate(ports, plan, randomVersionId(), false)
+  const rows = outcome.registries
+    .map(provenData)
+    .map(({ registry, image, verdict, expiresAt }) => [registry, image, verdict, expiresAt ?? '-'])
+  const what = outcome.changed ? 'is current now' : 'is current; there was nothing to rotate'
+  const text = [`Version ${outcome.version} of ${outcome.secret} ${what}.`]
+  if (rows.length > 0) text.push(textTable(['registry', 'probe', 'verdict', 'expires'], rows))
+  if (plan.fleet !== null) text.push('Next: ecs-pull-auth reload')
+  return { exit: 0, json: { ok: true, ...rotateData(outcome) }, text: text.join('\n\n') }
+})
+
+export const reloadFleet = command(
+  'Reload the fleet with the current version, then revoke what nothing uses any more.',
+  async (cx) => {
+    const { plan, ports } = prepare(cx)
+    if (plan.fleet === null) throw withoutFleet(plan)
+    const { arn, version } = await currentVersion(ports, plan)
+    const { rollout, problem, retire: retired } = await reload(ports, plan, arn, version)
+    const parts = rollout === null ? [] : [rolloutText(rollout)]
+    if (retired !== null)
+      parts.push(`${retired.retired.length} old credentials retired, ${retired.failed.length} could not be revoked.`)
+    if (problem !== null) parts.push(`${problem.code}: ${problem.message}\n${problem.hint}`)
+    const json = {
+      ok: problem === null,
+      secret: arn,
+      version,
+      rollout: rollout === null ? null : rolloutData(rollout),
+      retire: retired === null ? null : retireData(retired),
+      problem: problem === null ? null : errorData(problem),
+    }
+    return { exit: problem === null ? 0 : 1, json, text: parts.join('\n\n') }
+  },
+)
+
+export const status = command('What is current, how long it lives, which instances run it.', async (cx) => {
+  const { plan, ports } = prepare(cx)
+  const report = await readStatus(ports, plan)
+  const json = {
+    ok: report.findings.length === 0,
+    ...report,
+    registries: report.registries.map((entry) => ({
+      ...entry,
+      issuedAt: isoOrNull(entry.issuedAt),
+      expiresAt: isoOrNull(entry.expiresAt),
+    })),
+    rollout: report.rollout === null ? null : rolloutData(report.rollout),
+  }
+  return { exit: report.findings.length === 0 ? 0 : 1, json, text: statusText(report) }
+})
+
+export const retireOld = command(
+  'Revoke old credentials, if every instance is proven to run the current version.',
+  async (cx) => {
+    const { plan, ports } = prepare(cx)
+    if (plan.fleet === null) throw withoutFleet(plan)
+    const { rollout, rollingOut } = await readStatus(ports, plan)
+    if (rollout === null || rollingOut || rolloutProblem(rollout, plan.fleet) !== null) {
+      throw new PullAuthError(
+        'RETIRE_NOT_YET',
+        `No finished rollout proves that every instance runs the current version of ${plan.secret}.`,
+        'Run ecs-pull-auth reload first; it retires by itself when every instance has the version.',
+      )
+    }
+    const report = await retire(ports, plan, rollout)
+    const rows = [
+      ...report.retired.map(({ registry, provider, outcome }) => [registry, provider, outcome]),
+      ...report.failed.map(({ registry, provider, reason }) => [registry, provider, reason]),
+    ]
+    const text =
+      rows.length === 0 ? 'There was nothing to retire.' : textTable(['registry', 'provider', 'outcome'], rows)
+    return {
+      exit: report.failed.length === 0 ? 0 : 1,
+      json: { ok: report.failed.length === 0, ...retireData(report) },
+      text,
+    }
+  },
+)
+
+async function currentVersion(ports: JobPorts, plan: Plan) {
+  const description = await ports.store.describe(plan.secret)
+  const version: VersionId | null = currentOf(description)
+  if (version !== null) return { arn: description.arn, version }
+  throw new PullAuthError(
+    'CONFIG_EMPTY',
+    `The secret ${description.arn} has no current value.`,
+    'Store the ecs.config in it first.',
+  )
+}
+
+function withoutFleet(plan: Plan): PullAuthError {
+  return new PullAuthError(
+    'USAGE',
+    `The plan for ${plan.secret} has no fleet.`,
+    'Add fleet.targets, for example { "tag:ecs-pull-auth": [prod] }.',
+  )
+}
+
+export function rolloutText(rollout: RolloutReport): string {
+  const rows = rollout.instances.map((instance) => {
+    const straggler = rollout.stragglers.includes(instance)
+    return [
+      instance.instanceId,
+      straggler ? 'NO' : 'yes',
+      instance.node?.result ?? instance.status,
+      instance.node?.reason ?? '',
+    ]
+  })
+  const head = `${rollout.onVersion} of ${rollout.targets} instances run version ${rollout.version} (Run Command ${rollout.commandId}).`
+  return rows.length === 0 ? head : `${head}\n\n${textTable(['instance', 'on version', 'result', 'reason'], rows)}`
+}
+
+function statusText(report: StatusReport): string {
+  const rows = report.registries.map(({ registry, provider, username, expiresAt }) => [
+    registry,
+    provider ?? 'not ours',
+    username ?? '-',
+    isoOrNull(expiresAt) ?? '-',
+  ])
+  const parts = [
+    `Stored config ${report.secret}\nVersion       ${report.version ?? 'none'}\nRotated by    ${report.rotationFunction ?? 'ecs-pull-auth itself'}`,
+    textTable(['registry', 'provider', 'user', 'expires'], rows),
+  ]
+  if (report.rollout !== null) parts.push(rolloutText(report.rollout))
+  parts.push(
+    report.findings.length === 0 ? 'Nothing to do.' : report.findings.map((finding) => `• ${finding}`).join('\n'),
+  )
+  return parts.join('\n\n')
+}

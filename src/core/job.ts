@@ -1,0 +1,75 @@
+/** The whole job in one go: rotate, reload the fleet, retire. What the Action does, and what the demo shows. */
+
+import { asPullAuthError, type PullAuthError } from './errors.ts'
+import type { Plan } from './plan.ts'
+import type { SecretArn, VersionId } from './ports.ts'
+import type { Proven } from './proof.ts'
+import { type RetireReport, retire } from './retire.ts'
+import { type RolloutPorts, type RolloutReport, rollOut, rolloutProblem } from './rollout.ts'
+import { type RotationPorts, requestRotation, rotateDirectly } from './rotation.ts'
+
+export type JobPorts = RotationPorts & RolloutPorts
+
+export interface RotateOutcome {
+  readonly secret: SecretArn
+  readonly version: VersionId
+  readonly changed: boolean
+  /** `function`: Secrets Manager's own rotation did it, so the proofs are in that function's log. */
+  readonly rotatedBy: 'itself' | 'function'
+  readonly registries: readonly Proven[]
+}
+
+export interface JobReport extends RotateOutcome {
+  /** null: the plan has no fleet. */
+  readonly rollout: RolloutReport | null
+  /** Why the job is not green; null = every instance runs the version. */
+  readonly problem: PullAuthError | null
+  readonly retire: RetireReport | null
+}
+
+/**
+ * Through RotateSecret when the secret has a rotation function: then that function is the one writer. By ourselves when
+ * it has none, or when the credential comes with this run (`given`) and no function could know it.
+ */
+export async function rotate(
+  cx: RotationPorts,
+  plan: Plan,
+  version: VersionId,
+  given: boolean,
+): Promise<RotateOutcome> {
+  const { arn, rotationFunction, rotationEnabled } = await cx.store.describe(plan.secret)
+  if (rotationEnabled && rotationFunction !== null && !given) {
+    cx.journal.phase('Rotate')
+    cx.journal.info(`${rotationFunction} rotates this secret; asking for a rotation.`)
+    const current = await requestRotation(cx, plan, version)
+    return { secret: arn, version: current, changed: true, rotatedBy: 'function', registries: [] }
+  }
+  return { ...(await rotateDirectly(cx, plan, version)), rotatedBy: 'itself' }
+}
+
+/** A failure before promotion is thrown: nothing changed. A failure of the fleet is part of the report. */
+export async function runJob(cx: JobPorts, plan: Plan, version: VersionId, given: boolean): Promise<JobReport> {
+  const rotated = await rotate(cx, plan, version, given)
+  if (plan.fleet === null) return { ...rotated, rollout: null, problem: null, retire: null }
+  return { ...rotated, ...(await reload(cx, plan, rotated.secret, rotated.version)) }
+}
+
+export type ReloadReport = Pick<JobReport, 'rollout' | 'problem' | 'retire'>
+
+/** Reloads the fleet and, when every instance runs the version, revokes what nothing uses any more. */
+export async function reload(cx: JobPorts, plan: Plan, secret: SecretArn, version: VersionId): Promise<ReloadReport> {
+  if (plan.fleet === null) return { rollout: null, problem: null, retire: null }
+  cx.journal.phase('Reload the fleet')
+  const rollout = await rollOut(cx, plan.fleet, secret, version, { again: true })
+  const problem = rolloutProblem(rollout, plan.fleet)
+  if (problem !== null) return { rollout, problem, retire: null }
+  cx.journal.phase('Retire')
+  try {
+    return { rollout, problem: null, retire: await retire(cx, plan, rollout) }
+  } catch (error) {
+    // The fleet runs the new version, so the job did what it promised; old credentials stay alive until the next retire.
+    const { code, message } = asPullAuthError(error)
+    cx.journal.warn(`Nothing was revoked (${code}): ${message}`, { code })
+    return { rollout, problem: null, retire: null }
+  }
+}

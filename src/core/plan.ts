@@ -1,0 +1,379 @@
+/** What the user asks for: one schema for all shells, validated in one place (design section 3). */
+
+import { PullAuthError } from './errors.ts'
+import {
+  durationSeconds,
+  type Fields,
+  isObject,
+  join,
+  nearest,
+  objectAt,
+  readFields,
+  refuseUnknown,
+  tableSchema,
+} from './fields.ts'
+import { type ImageReference, parseImage } from './image.ts'
+import type { FieldProblem, FieldTable, JsonValue, Provider } from './ports.ts'
+import type { AuthFormat } from './stored-config.ts'
+
+export interface Plan {
+  /** Name or ARN of the stored config. */
+  readonly secret: string
+  readonly format: AuthFormat
+  readonly registries: readonly PlannedRegistry[]
+  /** null: the plan only rotates. */
+  readonly fleet: FleetPlan | null
+}
+
+export interface PlannedRegistry {
+  /** The registry key, as the plan spells it. */
+  readonly key: string
+  readonly provider: Provider
+  readonly config: unknown
+  /** Seconds asked of the provider; null = its default. */
+  readonly ttl: number | null
+  readonly probe: string
+  /** `login-only` accepts a public probe: then the login is the proof. */
+  readonly proof: 'pull' | 'login-only'
+}
+
+export interface FleetPlan {
+  readonly targets: Readonly<Record<string, readonly string[]>>
+  readonly document: string
+  readonly mode: 'auth-only' | 'replace'
+  readonly maxConcurrency: string
+  readonly maxErrors: string
+  /** Seconds that an instance may take to start, from the moment the rollout is sent. */
+  readonly timeout: number
+  /** Seconds over which restarts are spread on each wave. */
+  readonly jitter: number
+}
+
+export type ProviderTable = ReadonlyMap<string, Provider>
+
+const PLAN_NAMES = ['version', 'secret', 'format', 'registries', 'fleet', 'outputs']
+
+const PLAN_FIELDS: FieldTable = {
+  secret: { kind: 'secret', required: true, description: 'The stored config.', example: 'prod/ecs/agent-config' },
+  format: {
+    kind: 'choice',
+    choices: ['dockercfg', 'docker'],
+    description: 'ECS_ENGINE_AUTH_TYPE to write. Default dockercfg, which every reader of the file reads alike.',
+  },
+}
+
+const REGISTRY_FIELDS: FieldTable = {
+  provider: { kind: 'string', required: true, description: 'Where the credential comes from.', example: 'gitlab' },
+  ttl: { kind: 'duration', description: 'Life to ask for. Default: the provider’s.', example: '6h' },
+  probe: {
+    kind: 'string',
+    required: true,
+    description: 'An image that the credential must be able to pull.',
+    example: 'ghcr.io/acme/app:stable',
+  },
+  proof: {
+    kind: 'choice',
+    choices: ['pull', 'login-only'],
+    description: 'What proves a credential. Default pull; login-only accepts a probe that anybody can pull.',
+  },
+}
+
+const FLEET_FIELDS: FieldTable = {
+  cluster: {
+    kind: 'string',
+    description: 'ECS cluster whose container instances must all be covered.',
+    example: 'prod',
+  },
+  document: { kind: 'string', description: 'Name of the SSM Command document. Default ecs-pull-auth-reload.' },
+  mode: {
+    kind: 'choice',
+    choices: ['auth-only', 'replace'],
+    description: 'Replace only the two auth lines of /etc/ecs/ecs.config (default), or the whole file.',
+  },
+  maxConcurrency: {
+    kind: 'string',
+    description: 'Instances at a time, as a number or 1-100 %. Default 10%.',
+    example: '10%',
+  },
+  maxErrors: { kind: 'string', description: 'Failures after which no more instances start. Default 0.', example: '5%' },
+  timeout: {
+    kind: 'duration',
+    description: 'How long the whole rollout may take, offline instances included. Default 1h.',
+  },
+  jitter: { kind: 'duration', description: 'Spread of the restarts within a wave, at most 15m. Default 30s.' },
+}
+
+const OUTPUT_KINDS = ['repository-credentials', 'ecr-pull-through-cache', 's3']
+const TARGET_KEY = /^(?:tag:.{1,128}|tag-key|InstanceIds|resource-groups:(?:Name|ResourceTypeFilters))$/u
+
+/**
+ * A parsed YAML or JSON value as a plan. Throws PLAN_INVALID with every problem by field, or PLAN_UNSUPPORTED.
+ * `origin` is what messages call it: a file, a parameter, "the inputs".
+ */
+export function readPlan(value: unknown, origin: string, providers: ProviderTable): Plan {
+  const problems: FieldProblem[] = []
+  const raw = objectAt(value, '', problems)
+  const plan = isObject(value) ? readParts(raw, providers, problems) : null
+  if (plan === null || problems.length > 0) throw invalid(origin, problems)
+  refuseUnsupported(raw, origin)
+  return plan
+}
+
+function readParts(raw: Fields, providers: ProviderTable, problems: FieldProblem[]): Plan {
+  refuseUnknown(raw, PLAN_NAMES, '', problems)
+  if (raw['version'] !== 1) problems.push({ field: 'version', problem: 'must be 1' })
+  const { secret, format } = raw
+  const head = readFields(PLAN_FIELDS, defined({ secret, format }), '', problems)
+  return {
+    secret: String(head['secret'] ?? ''),
+    format: (head['format'] ?? 'dockercfg') as AuthFormat,
+    registries: readRegistries(raw['registries'], providers, problems),
+    fleet: raw['fleet'] === undefined ? null : readFleet(raw['fleet'], problems),
+  }
+}
+
+function readRegistries(
+  value: unknown,
+  providers: ProviderTable,
+  problems: FieldProblem[],
+): readonly PlannedRegistry[] {
+  const entries = Object.entries(objectAt(value, 'registries', problems))
+  if (value !== undefined && entries.length === 0) {
+    problems.push({ field: 'registries', problem: 'must name at least one registry key' })
+  }
+  const planned = entries.map(([key, entry]) => readRegistry(key, entry, providers, problems))
+  const seen = new Map<string, string>()
+  for (const [key] of entries) {
+    const normal = key.replace(/^https?:\/\//, '').replace(/\/$/, '')
+    const twin = seen.get(normal)
+    if (twin !== undefined)
+      problems.push({ field: join('registries', key), problem: `is the same registry as ${twin}` })
+    seen.set(normal, key)
+  }
+  return planned.filter((entry) => entry !== null)
+}
+
+function readRegistry(
+  key: string,
+  value: unknown,
+  providers: ProviderTable,
+  problems: FieldProblem[],
+): PlannedRegistry | null {
+  const path = join('registries', key)
+  const before = problems.length
+  const keyProblem = registryKeyProblem(key)
+  if (keyProblem !== null) problems.push({ field: path, problem: keyProblem })
+  const raw = objectAt(value, path, problems)
+  if (!isObject(value)) return null
+  const kind = raw['provider']
+  const provider = typeof kind === 'string' ? providers.get(kind) : undefined
+  if (provider === undefined) {
+    problems.push({ field: join(path, 'provider'), problem: providerProblem(kind, providers) })
+    return null
+  }
+  const fields = readFields({ ...REGISTRY_FIELDS, ...provider.options }, raw, path, problems)
+  if (problems.length > before) return null
+  const probe = String(fields['probe'])
+  const image = parseImage(probe)
+  const mismatch = image === null ? 'is not an image reference' : probeProblem(key, image)
+  if (mismatch !== null) problems.push({ field: join(path, 'probe'), problem: mismatch })
+  const ttl = (fields['ttl'] ?? null) as number | null
+  const ttlWrong = ttlProblem(ttl, provider)
+  if (ttlWrong !== null) problems.push({ field: join(path, 'ttl'), problem: ttlWrong })
+  const config = provider.parse(fields, key)
+  if (isProblems(config)) problems.push(...config.map(({ field, problem }) => ({ field: join(path, field), problem })))
+  const proof = fields['proof'] === 'login-only' ? 'login-only' : 'pull'
+  return { key, provider, config, ttl, probe, proof }
+}
+
+function isProblems(value: unknown): value is readonly FieldProblem[] {
+  return Array.isArray(value)
+}
+
+function providerProblem(kind: unknown, providers: ProviderTable): string {
+  const known = [...providers.keys()]
+  if (typeof kind !== 'string') return `is missing; it is one of ${known.join(', ')}`
+  const near = nearest(kind, known)
+  return `is not a provider that this version knows; ${near === null ? `known: ${known.join(', ')}` : `did you mean ${near}?`}`
+}
+
+/** Docker Hub has exactly one key that the ECS agent looks up (facts/ecs-agent.md section 4, rule 4). */
+const HUB_KEY = 'https://index.docker.io/v1/'
+const HUB_HOSTS = ['docker.io', 'index.docker.io', 'registry-1.docker.io']
+
+function registryKeyProblem(key: string): string | null {
+  if (!/^[\x21-\x7e]{1,255}$/.test(key) || /["\\]/.test(key))
+    return 'must be printable ASCII without blanks, quotes or backslashes'
+  const bare = key.replace(/^https?:\/\//, '')
+  const host = bare.split('/')[0] ?? ''
+  if (HUB_HOSTS.includes(host))
+    return bare === 'index.docker.io/v1/' ? null : `is never looked up by the ECS agent; use ${HUB_KEY}`
+  if (!/[.:]/.test(host) && host !== 'localhost')
+    return 'does not begin with a registry host; the ECS agent takes such images for Docker Hub'
+  return host === host.toLowerCase()
+    ? null
+    : 'must have its host in lower case: the ECS agent compares letter by letter'
+}
+
+function probeProblem(key: string, image: ImageReference): string | null {
+  const bare = key.replace(/^https?:\/\//, '')
+  const host = HUB_HOSTS.includes(bare.split('/')[0] ?? '') ? 'docker.io' : (bare.split('/')[0] ?? '')
+  return image.host === host ? null : `is an image of ${image.host}, not of ${host}`
+}
+
+function ttlProblem(ttl: number | null, provider: Provider): string | null {
+  if (ttl === null) return null
+  const { min, max, granularity } = provider.traits.ttl
+  if (provider.traits.rotation === 'static')
+    return `is not for provider ${provider.kind}: its credentials live as long as they were made for`
+  if (min !== null && ttl < min) return `is below the least that ${provider.kind} gives, ${min} s`
+  if (max !== null && ttl > max) return `is above the most that ${provider.kind} gives, ${max} s`
+  return granularity === 'day' && ttl % 86_400 !== 0 ? `must be whole days for ${provider.kind}` : null
+}
+
+function readFleet(value: unknown, problems: FieldProblem[]): FleetPlan {
+  const raw = objectAt(value, 'fleet', problems)
+  const { targets, ...rest } = raw
+  const fields = readFields(FLEET_FIELDS, rest, 'fleet', problems)
+  const text = (name: string, fallback: string) => String(fields[name] ?? fallback)
+  const fleet: FleetPlan = {
+    targets: readTargets(targets, problems),
+    document: text('document', 'ecs-pull-auth-reload'),
+    mode: fields['mode'] === 'replace' ? 'replace' : 'auth-only',
+    maxConcurrency: text('maxConcurrency', '10%'),
+    maxErrors: text('maxErrors', '0'),
+    timeout: (fields['timeout'] ?? 3600) as number,
+    jitter: (fields['jitter'] ?? 30) as number,
+  }
+  problems.push(...fleetProblems(fleet))
+  return fleet
+}
+
+/** The bounds of SendCommand (facts/ssm-fleet-reload.md section 5) and of our own document. */
+function fleetProblems(fleet: FleetPlan): readonly FieldProblem[] {
+  const problems: FieldProblem[] = []
+  const wrong = (field: string, problem: string) => problems.push({ field: `fleet.${field}`, problem })
+  if (!/^(?:[1-9][0-9]{0,6}|(?:[1-9][0-9]?|100)%)$/.test(fleet.maxConcurrency)) {
+    wrong('maxConcurrency', 'must be a number from 1 or a percentage from 1% to 100%')
+  }
+  if (!/^(?:[0-9]{1,7}|(?:[0-9]{1,2}|100)%)$/.test(fleet.maxErrors)) {
+    wrong('maxErrors', 'must be a number from 0 or a percentage from 0% to 100%')
+  }
+  if (!/^[A-Za-z0-9_.:/-]{3,256}$/.test(fleet.document)) wrong('document', 'must be the name or ARN of an SSM document')
+  if (fleet.timeout < 30 || fleet.timeout > 2_592_000) wrong('timeout', 'must be from 30s to 30d')
+  if (fleet.jitter > 900) wrong('jitter', 'must be at most 15m')
+  return problems
+}
+
+function readTargets(value: unknown, problems: FieldProblem[]): Readonly<Record<string, readonly string[]>> {
+  const path = 'fleet.targets'
+  const entries = Object.entries(objectAt(value, path, problems))
+  if (isObject(value) && (entries.length < 1 || entries.length > 5)) {
+    problems.push({ field: path, problem: 'must have one to five keys: all of them must match an instance' })
+  }
+  for (const [key, values] of entries) {
+    const at = join(path, key)
+    if (!TARGET_KEY.test(key)) {
+      problems.push({
+        field: at,
+        problem: 'must be tag:NAME, tag-key, InstanceIds, resource-groups:Name or resource-groups:ResourceTypeFilters',
+      })
+    }
+    const texts = Array.isArray(values) ? values : []
+    if (texts.length < 1 || texts.length > 50 || !texts.every((text) => typeof text === 'string' && text !== '')) {
+      problems.push({ field: at, problem: 'must be a list of 1 to 50 texts: any of them may match' })
+    }
+  }
+  return Object.fromEntries(entries.map(([key, values]) => [key, (Array.isArray(values) ? values : []).map(String)]))
+}
+
+/** Fields of the contract that later versions fill. Accepting and ignoring them would be a green light for nothing. */
+function refuseUnsupported(raw: Fields, origin: string): void {
+  const fleet = raw['fleet']
+  const found = [
+    ...(raw['outputs'] === undefined ? [] : ['outputs']),
+    ...(isObject(fleet) && fleet['cluster'] !== undefined ? ['fleet.cluster'] : []),
+  ]
+  if (found.length === 0) return
+  throw new PullAuthError(
+    'PLAN_UNSUPPORTED',
+    `The plan ${origin} uses ${found.join(' and ')}, which this version does not act on yet.`,
+    'Remove the field, or wait for the version whose CHANGELOG names it.',
+  )
+}
+
+function invalid(origin: string, problems: readonly FieldProblem[]): PullAuthError {
+  const texts = problems.map(({ field, problem }) => `${field === '' ? 'the plan' : field} ${problem}`)
+  const count = texts.length === 1 ? 'a problem' : `${texts.length} problems`
+  return new PullAuthError(
+    'PLAN_INVALID',
+    `The plan ${origin} has ${count}: ${texts.join('; ')}.`,
+    'Correct the named fields; plan.schema.json describes all of them.',
+  )
+}
+
+function defined(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+/** The plan's JSON Schema for editors, from the same tables that validate it. */
+export function planSchema(providers: ProviderTable): JsonValue {
+  const head = tableSchema(PLAN_FIELDS)
+  const fleet = tableSchema(FLEET_FIELDS)
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'ecs-pull-auth plan',
+    type: 'object',
+    additionalProperties: false,
+    required: ['version', 'registries', ...head.required],
+    properties: {
+      version: { const: 1 },
+      ...head.properties,
+      registries: {
+        type: 'object',
+        minProperties: 1,
+        description: 'Managed entries by registry key; all other entries of the stored config are left alone.',
+        additionalProperties: { oneOf: [...providers.values()].map(registrySchema) },
+      },
+      fleet: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['targets'],
+        properties: { targets: targetsSchema(), ...fleet.properties },
+      },
+      outputs: {
+        type: 'array',
+        items: { type: 'object', required: ['kind'], properties: { kind: { enum: OUTPUT_KINDS } } },
+      },
+    },
+  }
+}
+
+function registrySchema(provider: Provider): JsonValue {
+  const { provider: kind, ...common } = REGISTRY_FIELDS
+  const table = tableSchema({ ...common, ...provider.options })
+  return {
+    type: 'object',
+    additionalProperties: false,
+    description: provider.summary,
+    required: [...(kind?.required ? ['provider'] : []), ...table.required],
+    properties: { provider: { const: provider.kind, description: kind?.description ?? '' }, ...table.properties },
+  }
+}
+
+function targetsSchema(): JsonValue {
+  return {
+    type: 'object',
+    minProperties: 1,
+    maxProperties: 5,
+    description: 'SSM targets: every key must match an instance, any of its values may.',
+    propertyNames: { pattern: TARGET_KEY.source },
+    additionalProperties: { type: 'array', minItems: 1, maxItems: 50, items: { type: 'string', minLength: 1 } },
+  }
+}
+
+/** The least life, in seconds, that a credential must have left when it is published: a whole rollout and a margin. */
+export function leastLife(plan: Plan): number {
+  const margin = durationSeconds('5m') ?? 0
+  return (plan.fleet?.timeout ?? 0) + margin
+}

@@ -1,0 +1,179 @@
+/**
+ * Revokes what the last rollout made unnecessary. Only after every target runs the current version; from what the
+ * versions themselves remember, not from today's plan; resumable, because revoking twice is harmless.
+ */
+
+import { isCode, PullAuthError } from './errors.ts'
+import { labelPrefix, readMintLabel } from './mint-label.ts'
+import type { Plan } from './plan.ts'
+import type { Millis, Revocation, SecretArn, SecretDescription, VersionId } from './ports.ts'
+import { type RolloutReport, rolloutProblem } from './rollout.ts'
+import { CURRENT, currentOf, providerContext, type RotationPorts } from './rotation.ts'
+import type { StateEntry } from './state.ts'
+import { readStoredConfig, resolveImage, type StoredConfig, stateOf } from './stored-config.ts'
+
+export interface RetireReport {
+  readonly secret: SecretArn
+  readonly version: VersionId
+  readonly retired: readonly { readonly registry: string; readonly provider: string; readonly outcome: Revocation }[]
+  /** Still alive: the revocation failed. Try again; an alarm, never a reason to fail a rotation. */
+  readonly failed: readonly { readonly registry: string; readonly provider: string; readonly reason: string }[]
+}
+
+/** A token without a version is an orphan only when its mint cannot be on its way to the store any more. */
+const ORPHAN_AGE: Millis = 60 * 60_000
+
+/** Throws RETIRE_NOT_YET when the rollout does not prove that no instance needs an older credential. */
+export async function retire(cx: RotationPorts, plan: Plan, rollout: RolloutReport): Promise<RetireReport> {
+  const secret = await cx.store.describe(plan.secret)
+  const current = currentOf(secret)
+  if (plan.fleet === null || current === null)
+    throw notYet(plan, 'the plan has no fleet, so nothing proves what it runs')
+  if (current !== rollout.version)
+    throw notYet(plan, `the rollout was for version ${rollout.version}, but ${current} is current`)
+  if (rolloutProblem(rollout, plan.fleet) !== null)
+    throw notYet(plan, `${rollout.onVersion} of ${rollout.targets} instances run ${current}`)
+
+  const versions = await readLabelledVersions(cx, secret)
+  const superseded = unnecessary(versions)
+  const orphans = await findOrphans(cx, plan, secret, versions)
+  const results = await Promise.all([...superseded, ...orphans].map((entry) => revokeOne(cx, entry)))
+  return {
+    secret: secret.arn,
+    version: current,
+    retired: results.flatMap((result) => ('outcome' in result ? [result] : [])),
+    failed: results.flatMap((result) => ('reason' in result ? [result] : [])),
+  }
+}
+
+interface Labelled {
+  readonly labels: readonly string[]
+  readonly config: StoredConfig
+}
+
+/** Every version that still has a label, with its config: what they name must be known before anything is revoked. */
+async function readLabelledVersions(cx: RotationPorts, secret: SecretDescription): Promise<readonly Labelled[]> {
+  const labelled = [...secret.versions].filter(([, labels]) => labels.length > 0)
+  const read = labelled.map(async ([version, labels]) => {
+    const config = await readConfig(cx, secret, version, labels)
+    return config === null ? [] : [{ labels, config }]
+  })
+  return (await Promise.all(read)).flat()
+}
+
+async function readConfig(
+  cx: RotationPorts,
+  secret: SecretDescription,
+  version: VersionId,
+  labels: readonly string[],
+): Promise<StoredConfig | null> {
+  try {
+    return readStoredConfig((await cx.store.read(secret.arn, { version })).text, secret.name)
+  } catch (error) {
+    const empty = isCode(error, 'VERSION_NOT_FOUND', 'CONFIG_EMPTY', 'CONFIG_NOT_ECS', 'CONFIG_AUTH_UNREADABLE')
+    // A rotation's placeholder, or somebody's text that is no config: it names no credential of ours.
+    if (empty && !labels.includes(CURRENT)) return null
+    throw error
+  }
+}
+
+/**
+ * What AWSPREVIOUS named, or an earlier version that it superseded, and what no version in use or on its way names. A
+ * hand-made current version has no state line and may still hold the very credential that AWSPREVIOUS names: it stays.
+ */
+function unnecessary(versions: readonly Labelled[]): readonly StateEntry[] {
+  const current = versions.find(({ labels }) => labels.includes(CURRENT))
+  if (current === undefined) return []
+  const previous = versions.filter(({ labels }) => labels.every((label) => label === 'AWSPREVIOUS'))
+  const replaced = previous.flatMap(({ config }) =>
+    entriesOf(config).filter(({ registry }) => !sameCredential(config, current.config, registry)),
+  )
+  const superseded = [current, ...previous].flatMap(({ config }) => stateOf(config)?.superseded ?? [])
+  const inUse = versions.filter((version) => !previous.includes(version)).flatMap(({ config }) => entriesOf(config))
+  const held = previous.flatMap(({ config }) => entriesOf(config)).filter((entry) => !replaced.includes(entry))
+  const needed = new Set([...inUse, ...held].map(keyOf))
+  const candidates = [...superseded, ...replaced].filter((entry) => entry.handle !== null && !needed.has(keyOf(entry)))
+  return [...new Map(candidates.map((entry) => [keyOf(entry), entry])).values()]
+}
+
+function entriesOf(config: StoredConfig): readonly StateEntry[] {
+  return stateOf(config)?.entries ?? []
+}
+
+function sameCredential(one: StoredConfig, other: StoredConfig, registry: string): boolean {
+  const image = imageUnder(registry)
+  const [a, b] = [resolveImage(one, image).credential, resolveImage(other, image).credential]
+  return a !== null && b !== null && a.username === b.username && a.password.equals(b.password)
+}
+
+/** Some image that the ECS agent would pull with this registry key. */
+function imageUnder(registry: string): string {
+  const key = registry.replace(/^https?:\/\//, '')
+  return key === 'index.docker.io/v1/' ? 'library/any' : `${key.replace(/\/$/, '')}/any`
+}
+
+function keyOf({ provider, handle }: Pick<StateEntry, 'provider' | 'handle'>): string {
+  return `${provider} ${JSON.stringify(handle)}`
+}
+
+type Revocable = Pick<StateEntry, 'registry' | 'provider' | 'handle'>
+
+/** Tokens with our label that no version names: left by a process that died between mint and put. */
+async function findOrphans(
+  cx: RotationPorts,
+  plan: Plan,
+  secret: SecretDescription,
+  versions: readonly Labelled[],
+): Promise<readonly Revocable[]> {
+  const states = versions.flatMap(({ config }) => stateOf(config) ?? [])
+  const named = new Set(states.flatMap(({ entries, superseded }) => [...entries, ...superseded]).map(keyOf))
+  const found = await Promise.all(
+    plan.registries.map(async ({ key, provider, config }) => {
+      const tokens = (await provider.find?.(providerContext(cx), config, labelPrefix(secret.name))) ?? []
+      return tokens.flatMap(({ label, handle }): Revocable[] => {
+        const made = readMintLabel(label, secret.name)
+        const old =
+          made !== null && cx.clock.now() - made.mintedAt >= ORPHAN_AGE && !secret.versions.get(made.version)?.length
+        return old ? [{ registry: key, provider: provider.kind, handle }] : []
+      })
+    }),
+  )
+  const unique = new Map(found.flat().map((entry) => [keyOf(entry), entry]))
+  return [...unique.values()].filter((entry) => !named.has(keyOf(entry)))
+}
+
+async function revokeOne(
+  cx: RotationPorts,
+  { registry, provider: kind, handle }: Revocable,
+): Promise<
+  { registry: string; provider: string; outcome: Revocation } | { registry: string; provider: string; reason: string }
+> {
+  const provider = cx.providers.get(kind)
+  if (provider?.revoke === undefined)
+    return { registry, provider: kind, reason: `this version has no provider ${kind} that revokes` }
+  try {
+    const outcome = await provider.revoke(providerContext(cx), handle)
+    cx.journal.info(`${registry}: an old credential of ${kind} is ${outcome}.`, { registry, provider: kind, outcome })
+    return { registry, provider: kind, outcome }
+  } catch (error) {
+    const reason = error instanceof PullAuthError ? `${error.code}: ${error.message}` : 'unexpected failure'
+    cx.journal.warn(`${registry}: an old credential of ${kind} could not be revoked: ${reason}`, {
+      registry,
+      provider: kind,
+    })
+    return { registry, provider: kind, reason }
+  }
+}
+
+function notYet(plan: Plan, reason: string): PullAuthError {
+  return new PullAuthError(
+    'RETIRE_NOT_YET',
+    `No old credential of ${plan.secret} was revoked: ${reason}.`,
+    'Reload the fleet until every instance runs the current version, then retire again.',
+  )
+}
+
+/** For people: how many are gone. */
+export function retiredCount(report: RetireReport): number {
+  return report.retired.filter(({ outcome }) => outcome !== 'by-expiry').length
+}

@@ -1,0 +1,104 @@
+/** What is current, how long it lives, and which instances run it. Reads only. */
+
+import type { Plan } from './plan.ts'
+import type { Millis, SecretArn, VersionId } from './ports.ts'
+import { commandComment, isFinal, type RolloutPorts, type RolloutReport, reportOn, rolloutProblem } from './rollout.ts'
+import { currentOf, labelHolder, PENDING, type RotationPorts } from './rotation.ts'
+import { readStoredConfig, resolveImage, stateOf } from './stored-config.ts'
+
+export interface RegistryStatus {
+  readonly registry: string
+  /** The provider that made the stored credential; null = not ours, or stored before this tool came. */
+  readonly provider: string | null
+  readonly username: string | null
+  readonly issuedAt: Millis | null
+  readonly expiresAt: Millis | null
+}
+
+export interface StatusReport {
+  readonly secret: SecretArn
+  readonly version: VersionId | null
+  readonly rotationFunction: string | null
+  /** A rotation that has begun and not ended. */
+  readonly pending: VersionId | null
+  readonly registries: readonly RegistryStatus[]
+  readonly rollout: RolloutReport | null
+  /** The rollout of this version is still under way. */
+  readonly rollingOut: boolean
+  /** What is wrong, in sentences; empty = every instance runs a credential that lives. */
+  readonly findings: readonly string[]
+}
+
+/** How far back a rollout is looked for: Run Command keeps its history for 30 days. */
+const HISTORY: Millis = 30 * 86_400_000
+
+export async function readStatus(cx: RotationPorts & RolloutPorts, plan: Plan): Promise<StatusReport> {
+  const secret = await cx.store.describe(plan.secret)
+  const version = currentOf(secret)
+  const pending = labelHolder(secret, PENDING)
+  const registries = version === null ? [] : await readRegistries(cx, plan, secret.arn, version)
+  const { rollout, rollingOut } =
+    version === null ? { rollout: null, rollingOut: false } : await findRollout(cx, plan, version)
+  const report = {
+    secret: secret.arn,
+    version,
+    rotationFunction: secret.rotationFunction,
+    pending: pending === version ? null : pending,
+    registries,
+    rollout,
+    rollingOut,
+  }
+  return { ...report, findings: findingsOf(report, plan, cx.clock.now()) }
+}
+
+async function readRegistries(
+  cx: RotationPorts,
+  plan: Plan,
+  secret: SecretArn,
+  version: VersionId,
+): Promise<readonly RegistryStatus[]> {
+  const config = readStoredConfig((await cx.store.read(secret, { version })).text, plan.secret)
+  const state = new Map(stateOf(config)?.entries.map((entry) => [entry.registry, entry]))
+  return plan.registries.map(({ key, probe }) => {
+    const entry = state.get(key)
+    return {
+      registry: key,
+      provider: entry?.provider ?? null,
+      username: resolveImage(config, probe).credential?.username ?? null,
+      issuedAt: entry?.issuedAt ?? null,
+      expiresAt: entry?.expiresAt ?? null,
+    }
+  })
+}
+
+async function findRollout(
+  cx: RolloutPorts,
+  plan: Plan,
+  version: VersionId,
+): Promise<{ rollout: RolloutReport | null; rollingOut: boolean }> {
+  if (plan.fleet === null) return { rollout: null, rollingOut: false }
+  const commands = await cx.fleet.recent(plan.fleet.document, cx.clock.now() - HISTORY)
+  const command = commands.find(({ comment }) => comment === commandComment(version))
+  if (command === undefined) return { rollout: null, rollingOut: false }
+  return { rollout: await reportOn(cx.fleet, command, version), rollingOut: !isFinal(command.status) }
+}
+
+function findingsOf(report: Omit<StatusReport, 'findings'>, plan: Plan, now: Millis): readonly string[] {
+  const findings: string[] = []
+  if (report.version === null) return ['The secret has no current value.']
+  if (report.pending !== null)
+    findings.push(`A rotation to version ${report.pending} is under way or was left unfinished.`)
+  for (const { registry, username, expiresAt } of report.registries) {
+    if (username === null)
+      findings.push(`${registry}: the stored config has no credential that the ECS agent would use for its probe.`)
+    if (expiresAt !== null && expiresAt <= now)
+      findings.push(`${registry}: the credential expired at ${new Date(expiresAt).toISOString()}.`)
+  }
+  if (plan.fleet === null) return findings
+  const problem = report.rollout === null || report.rollingOut ? null : rolloutProblem(report.rollout, plan.fleet)
+  if (problem !== null) findings.push(problem.message)
+  if (report.rollout === null)
+    findings.push(`No rollout of version ${report.version} is known; run ecs-pull-auth reload.`)
+  if (report.rollingOut) findings.push(`The rollout of version ${report.version} is still under way.`)
+  return findings
+}

@@ -1,0 +1,84 @@
+/** The one place where adapters meet the core. */
+
+import { setTimeout } from 'node:timers/promises'
+import { createClients } from './aws/clients.ts'
+import { createFleet } from './aws/fleet.ts'
+import { readParameter } from './aws/parameter.ts'
+import { createSecretStore } from './aws/secret-store.ts'
+import { PullAuthError } from './core/errors.ts'
+import type { JobPorts } from './core/job.ts'
+import type { Clock, Fleet, Http, Journal, PullVerifier, SecretStore } from './core/ports.ts'
+import type { Secret } from './core/secret.ts'
+import { createHttp } from './http.ts'
+import { PROVIDERS } from './registries/table.ts'
+import { createPullVerifier } from './registries/verify.ts'
+
+/** Set by the build; sources run as `dev`. */
+export const VERSION = process.env.ECS_PULL_AUTH_VERSION ?? 'dev'
+
+/** Names a credential that came with this run and is stored nowhere; no secret name can begin with it. */
+export const GIVEN = 'input:'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Clients and connections: made once per process. */
+export interface Adapters {
+  readonly store: SecretStore
+  readonly fleet: Fleet
+  readonly http: Http
+  readonly verify: PullVerifier
+  /** An SSM parameter's text. */
+  readParameter(name: string): Promise<string>
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: async (ms, signal) => {
+    await setTimeout(ms, undefined, signal === undefined ? {} : { signal })
+  },
+}
+
+export function connect(env: Environment, region?: string): Adapters {
+  const userAgent = userAgentOf(env)
+  const clients = createClients({ userAgent, proxyEnv: env, ...(region === undefined ? {} : { region }) })
+  const http = createHttp({ proxyEnv: env, userAgent: userAgent.map((pair) => pair.join('/')).join(' ') })
+  return {
+    store: createSecretStore(clients.secrets),
+    fleet: createFleet(clients.ssm),
+    http,
+    verify: createPullVerifier(http, systemClock),
+    readParameter: (name) => readParameter(clients.ssm, name),
+  }
+}
+
+/** The core's ports for one run. `given`: credentials that came with this run, by their GIVEN name. */
+export function wire(adapters: Adapters, journal: Journal, given?: ReadonlyMap<string, Secret>): JobPorts {
+  const { store, fleet, http, verify } = adapters
+  return {
+    store,
+    fleet,
+    http,
+    verify,
+    journal,
+    clock: systemClock,
+    providers: PROVIDERS,
+    readSecret: async (name) => {
+      if (!name.startsWith(GIVEN)) return (await store.read(name, { label: 'AWSCURRENT' })).text
+      const credential = given?.get(name)
+      if (credential !== undefined) return credential
+      throw new PullAuthError(
+        'CREDENTIAL_INVALID',
+        `No credential ${name} came with this run.`,
+        'Pass username and password.',
+      )
+    },
+  }
+}
+
+/** CloudTrail shows which tool and which workflow run made a call. */
+function userAgentOf(env: Environment): [string, string][] {
+  const agent: [string, string][] = [['ecs-pull-auth', VERSION]]
+  const run = env['GITHUB_RUN_ID']
+  if (run !== undefined && /^[0-9]{1,20}$/.test(run)) agent.push(['md/run-id', run])
+  return agent
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { PullAuthError } from '../../src/core/errors.ts'
+import { leastLife, type Plan, readPlan } from '../../src/core/plan.ts'
+import { PROVIDERS } from '../../src/registries/table.ts'
+
+const registry = { provider: 'static', credential: 'prod/ghcr/pull', probe: 'ghcr.io/acme/app:stable' }
+const good = { version: 1, secret: 'prod/ecs/agent-config', registries: { 'ghcr.io': registry } }
+const fleet = { targets: { 'tag:ecs-pull-auth': ['prod'] } }
+
+function read(value: unknown): Plan {
+  return readPlan(value, 'plan.yaml', PROVIDERS)
+}
+
+function refusal(value: unknown): PullAuthError {
+  try {
+    read(value)
+  } catch (error) {
+    assert.ok(error instanceof PullAuthError)
+    return error
+  }
+  assert.fail('the plan was accepted')
+}
+
+test('a plan with one registry is read, with its defaults', () => {
+  const plan = read({ ...good, fleet })
+  assert.equal(plan.format, 'dockercfg')
+  assert.equal(plan.registries[0]?.provider.kind, 'static')
+  assert.equal(plan.registries[0]?.proof, 'pull')
+  assert.deepEqual(plan.fleet, {
+    targets: { 'tag:ecs-pull-auth': ['prod'] },
+    document: 'ecs-pull-auth-reload',
+    mode: 'auth-only',
+    maxConcurrency: '10%',
+    maxErrors: '0',
+    timeout: 3600,
+    jitter: 30,
+  })
+})
+
+test('a credential must outlive a whole rollout', () => {
+  assert.equal(leastLife(read(good)), 300)
+  assert.equal(leastLife(read({ ...good, fleet: { ...fleet, timeout: '2h' } })), 7500)
+})
+
+test('every problem is named with its field, in one error', () => {
+  const error = refusal({ version: 2, secret: 'bad name', registries: {}, fleet: { targets: {} } })
+  assert.equal(error.code, 'PLAN_INVALID')
+  assert.match(error.message, /plan\.yaml has 4 problems/)
+  for (const field of [
+    'version must be 1',
+    'secret is not the name or ARN',
+    'registries must name',
+    'fleet.targets must have',
+  ]) {
+    assert.ok(error.message.includes(field), field)
+  }
+})
+
+const refusals: readonly [string, unknown, RegExp][] = [
+  ['no mapping at all', 'text', /must be a mapping/],
+  ['null', null, /must be a mapping/],
+  ['a list', [], /must be a mapping/],
+  [
+    'an unknown field, with the nearest name',
+    { ...good, registry: {} },
+    /registry is not a field of the plan; did you mean registries\?/,
+  ],
+  [
+    'an unknown field of an entry',
+    { ...good, registries: { 'ghcr.io': { ...registry, credentials: 'x' } } },
+    /credentials is not .* did you mean credential\?/,
+  ],
+  [
+    'an unknown provider',
+    { ...good, registries: { 'ghcr.io': { ...registry, provider: 'gitlb' } } },
+    /provider is not a provider .* did you mean gitlab\?/,
+  ],
+  [
+    'a provider that is missing',
+    { ...good, registries: { 'ghcr.io': { probe: 'ghcr.io/a/b' } } },
+    /provider is missing; it is one of static, gitlab/,
+  ],
+  [
+    'a key that the agent never looks up',
+    { ...good, registries: { 'docker.io': registry } },
+    /never looked up by the ECS agent; use https:\/\/index\.docker\.io\/v1\//,
+  ],
+  ['a key without a host', { ...good, registries: { acme: registry } }, /does not begin with a registry host/],
+  ['a key in capitals', { ...good, registries: { 'GHCR.io': registry } }, /lower case/],
+  ['a key with a quote', { ...good, registries: { 'ghcr.io"': registry } }, /printable ASCII/],
+  [
+    'two spellings of one key',
+    { ...good, registries: { 'ghcr.io': registry, 'https://ghcr.io': registry } },
+    /is the same registry as ghcr\.io/,
+  ],
+  [
+    'a probe of another registry',
+    { ...good, registries: { 'ghcr.io': { ...registry, probe: 'quay.io/a/b' } } },
+    /is an image of quay\.io, not of ghcr\.io/,
+  ],
+  [
+    'a probe that is no image',
+    { ...good, registries: { 'ghcr.io': { ...registry, probe: 'ghcr.io/UPPER case' } } },
+    /probe is not an image reference/,
+  ],
+  [
+    'a ttl for a credential that a person makes',
+    { ...good, registries: { 'ghcr.io': { ...registry, ttl: '6h' } } },
+    /ttl is not for provider static/,
+  ],
+  ['a duration without unit', { ...good, fleet: { ...fleet, timeout: '60' } }, /fleet\.timeout is not a duration/],
+  ['a concurrency of zero', { ...good, fleet: { ...fleet, maxConcurrency: '0' } }, /fleet\.maxConcurrency must be/],
+  ['too many errors in percent', { ...good, fleet: { ...fleet, maxErrors: '101%' } }, /fleet\.maxErrors must be/],
+  [
+    'a timeout below what Run Command takes',
+    { ...good, fleet: { ...fleet, timeout: '10s' } },
+    /fleet\.timeout must be from 30s/,
+  ],
+  ['a target without prefix', { ...good, fleet: { targets: { team: ['blue'] } } }, /targets\.team must be tag:NAME/],
+  ['a target without values', { ...good, fleet: { targets: { 'tag:team': [] } } }, /must be a list of 1 to 50/],
+  ['an entry that is text', { ...good, registries: { 'ghcr.io': 'token' } }, /registries\.ghcr\.io must be a mapping/],
+]
+
+for (const [what, value, message] of refusals) {
+  test(`refused with PLAN_INVALID: ${what}`, () => {
+    const error = refusal(value)
+    assert.equal(error.code, 'PLAN_INVALID')
+    assert.match(error.message, message)
+    assert.notEqual(error.hint, '')
+  })
+}
+
+test('what this version does not act on is refused, not ignored', () => {
+  assert.equal(refusal({ ...good, outputs: [] }).code, 'PLAN_UNSUPPORTED')
+  assert.equal(refusal({ ...good, fleet: { ...fleet, cluster: 'prod' } }).code, 'PLAN_UNSUPPORTED')
+})
+
+test('a plan never pollutes prototypes', () => {
+  const value = JSON.parse(
+    '{"version":1,"secret":"s","registries":{"ghcr.io":{"__proto__":{"provider":"static"},"probe":"ghcr.io/a/b"}}}',
+  )
+  assert.equal(refusal(value).code, 'PLAN_INVALID')
+  assert.equal(({} as Record<string, unknown>)['provider'], undefined)
+})
