@@ -1,0 +1,88 @@
+/** Makes deploy/document.json, the SSM Command document, of the scripts in deploy/node. `--check` compares instead. */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { argv, exit, stderr } from 'node:process'
+import { fileURLToPath } from 'node:url'
+
+/** In the order of use: later parts call earlier ones. */
+const PYTHON = ['ecs_config', 'fetch', 'reload']
+
+/** Substituted into the text of the shell script by SSM agents older than 3.3.2746.0, so no pattern allows shell syntax. */
+const PARAMETERS = {
+  secretArn: {
+    type: 'String',
+    description: 'The full ARN of the secret that holds the stored ECS config.',
+    allowedPattern: '^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]{1,32}:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}$',
+  },
+  versionId: {
+    type: 'String',
+    description: 'The secret version that is expected to be current, or any. What is current is applied, and reported.',
+    default: 'any',
+    allowedPattern: '^(any|[A-Za-z0-9-]{32,64})$',
+  },
+  mode: {
+    type: 'String',
+    description: 'auth-only replaces the two registry auth lines of /etc/ecs/ecs.config, replace the whole file.',
+    default: 'auth-only',
+    allowedValues: ['auth-only', 'replace'],
+    allowedPattern: '^(auth-only|replace)$',
+  },
+  jitterSeconds: {
+    type: 'String',
+    description: 'The restart waits a random time of at most so many seconds, 0 to 900.',
+    default: '30',
+    allowedPattern: '^([0-9]|[1-9][0-9]|[1-8][0-9][0-9]|900)$',
+  },
+}
+
+/**
+ * Above the sum of the script's own limits, so that it ends by itself: lock 60 + fetch 60 + jitter 900 + twice (restart
+ * 90 + health 60) = 1320 s. A killed run leaves its work to the next one.
+ */
+const TIMEOUT_SECONDS = 1500
+
+/**
+ * The document's JSON, from the texts of the shell script and of the Python parts in the order of use.
+ * @param {string} shell
+ * @param {readonly string[]} pythonParts
+ * @returns {string}
+ */
+export function makeDocument(shell, pythonParts) {
+  const python = pythonParts.map((part) => part.replaceAll(/^from (?:ecs_config|fetch) import .*\n/gm, '')).join('\n\n')
+  const script = shell.replace('@python@', () => python.trimEnd()).trimEnd()
+  const parameters = Object.entries(PARAMETERS).map(([name, parameter]) => [name, { ...parameter, interpolationType: 'ENV_VAR' }])
+  const document = {
+    schemaVersion: '2.2',
+    description: 'ecs-pull-auth: gives the ECS agent the current registry credentials, or leaves it as it was.',
+    parameters: Object.fromEntries(parameters),
+    mainSteps: [
+      {
+        name: 'reload',
+        action: 'aws:runShellScript',
+        precondition: { StringEquals: ['platformType', 'Linux'] },
+        inputs: { timeoutSeconds: String(TIMEOUT_SECONDS), runCommand: script.split('\n') },
+      },
+    ],
+  }
+  const json = JSON.stringify(document, null, 2)
+  // As the formatter wants it: two words of a list on one line.
+  return `${json.replaceAll(/\[\s+("[a-zA-Z-]+"),\s+("[a-zA-Z-]+")\s+\]/g, '[$1, $2]')}\n`
+}
+
+/** The document of the scripts beside this file. */
+export function shippedDocument() {
+  const read = (name) => readFileSync(new URL(`node/${name}`, import.meta.url), 'utf8')
+  return makeDocument(
+    read('reload.sh'),
+    PYTHON.map((part) => read(`${part}.py`)),
+  )
+}
+
+if (argv[1] === fileURLToPath(import.meta.url)) {
+  const file = new URL('document.json', import.meta.url)
+  if (!argv.includes('--check')) writeFileSync(file, shippedDocument())
+  else if (readFileSync(file, 'utf8') !== shippedDocument()) {
+    stderr.write('deploy/document.json is not what deploy/node makes: run node deploy/make-document.mjs\n')
+    exit(1)
+  }
+}

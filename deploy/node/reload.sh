@@ -1,0 +1,28 @@
+#!/bin/bash
+# Reloads the ECS agent with the registry credentials of a Secrets Manager secret: what AWS Systems Manager runs, as root.
+# make-document.mjs puts the Python parts at the end and makes document.json of the whole.
+umask 077
+
+# SSM agents from 3.3.2746.0 on export parameters as SSM_<name>. Older ones paste the text instead, which the patterns of
+# the parameters make safe. This form is AWS's own fallback; "${SSM_x:-…}" would append to a variable that is set.
+if [ -z "${SSM_secretArn+x}" ]; then export SSM_secretArn="{{secretArn}}"; fi
+if [ -z "${SSM_versionId+x}" ]; then export SSM_versionId="{{versionId}}"; fi
+if [ -z "${SSM_mode+x}" ]; then export SSM_mode="{{mode}}"; fi
+if [ -z "${SSM_jitterSeconds+x}" ]; then export SSM_jitterSeconds="{{jitterSeconds}}"; fi
+
+unsupported() {
+  echo "ecs-pull-auth result=unsupported version=- agent=- seconds=0 reason=$1"
+  echo "ecs-pull-auth: $2" >&2
+  exit 15
+}
+
+# Bottlerocket runs this in its control container, where there is neither an ecs.config nor the host's systemd.
+if [ -e "${ECS_PULL_AUTH_ROOT-}/.bottlerocket" ] || command -v apiclient >/dev/null 2>&1; then
+  unsupported bottlerocket 'Bottlerocket has no ecs.config. Set container-registry.credentials with apiclient instead.'
+fi
+command -v python3 >/dev/null 2>&1 || unsupported no-python3 'python3 is missing. Install it; ECS-optimized AMIs have it.'
+
+# From standard input, so that no file has to be written first; -I keeps PYTHON* variables and the working directory out.
+exec python3 -I - <<'PYTHON'
+@python@
+PYTHON

@@ -1,0 +1,145 @@
+/** systemd of a simulated instance, as far as the script uses it: one unit, behind a `systemctl` command on PATH. */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import type { AgentDouble } from './instance-agent.ts'
+
+export type ServiceState = 'active' | 'inactive' | 'activating' | 'failed'
+
+/** `fails`: the unit ends up failed. `hangs`: no answer. `ignored`: says yes and does nothing. */
+export type RestartFault = 'works' | 'fails' | 'hangs' | 'ignored'
+
+export interface Reply {
+  readonly code: number
+  readonly output: string
+}
+
+export class ServiceDouble {
+  state: ServiceState = 'inactive'
+  restart: RestartFault = 'works'
+  /** Milliseconds that a restart takes. */
+  restartMs = 0
+  /** Command lines of `systemctl`, oldest first. */
+  readonly calls: string[] = []
+  /** Command line and environment of every process that called `systemctl`, where /proc shows them. */
+  readonly callers: string[] = []
+  /** Called before a command is carried out. */
+  before: (argv: readonly string[]) => void | Promise<void> = () => {}
+  readonly #unit: string
+  readonly #agent: AgentDouble
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #started = 0
+
+  constructor(unit: string, agent: AgentDouble) {
+    this.#unit = unit
+    this.#agent = agent
+    this.#server = createServer((socket) => this.#serve(socket))
+  }
+
+  /** Puts the command into `bin`. It speaks through bash's own /dev/tcp, so that it needs no other program. */
+  async install(bin: string): Promise<void> {
+    await new Promise<void>((done) => this.#server.listen(0, '127.0.0.1', done))
+    const { port } = this.#server.address() as AddressInfo
+    const lines = [
+      '#!/bin/bash',
+      `exec 3<>/dev/tcp/127.0.0.1/${port} || exit 1`,
+      `printf '%s\\n' "$PPID $*" >&3`,
+      'IFS= read -r code <&3 || exit 1',
+      `while IFS= read -r line <&3; do printf '%s\\n' "$line"; done`,
+      'exit "$code"',
+    ]
+    writeFileSync(join(bin, 'systemctl'), `${lines.join('\n')}\n`, { mode: 0o700 })
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((done) => this.#server.close(done))
+  }
+
+  start(): void {
+    this.#started += 1
+    this.state = this.#agent.start() ? 'active' : 'failed'
+  }
+
+  stop(): void {
+    this.#agent.stop()
+    this.state = 'inactive'
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('error', () => socket.destroy())
+    let text = ''
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      if (!text.endsWith('\n')) return
+      const [caller = '', ...argv] = text.trim().split(' ')
+      this.#observe(caller)
+      this.calls.push(argv.join(' '))
+      void this.#answer(socket, argv)
+    })
+  }
+
+  async #answer(socket: Socket, argv: readonly string[]): Promise<void> {
+    await this.before(argv)
+    const reply = await this.#carryOut(argv)
+    if (reply !== 'hang') socket.end(`${reply.code}\n${reply.output}`)
+  }
+
+  #observe(caller: string): void {
+    for (const name of ['cmdline', 'environ']) {
+      try {
+        this.callers.push(readFileSync(`/proc/${caller}/${name}`, 'utf8').replaceAll('\0', '\n'))
+      } catch {
+        // No /proc on this system, or the caller was killed meanwhile.
+      }
+    }
+  }
+
+  async #carryOut([verb, unit, ...rest]: readonly string[]): Promise<Reply | 'hang'> {
+    if (verb === 'show') return { code: 0, output: this.#show(unit, rest) }
+    if (unit !== this.#unit) return { code: 5, output: '' }
+    switch (verb) {
+      case 'is-active':
+        return { code: this.state === 'active' ? 0 : 3, output: `${this.state}\n` }
+      case 'reset-failed':
+        if (this.state === 'failed') this.state = 'inactive'
+        return { code: 0, output: '' }
+      case 'try-restart':
+        return this.state === 'active' ? await this.#restart() : { code: 0, output: '' }
+      case 'restart':
+        return await this.#restart()
+      default:
+        return { code: 1, output: '' }
+    }
+  }
+
+  async #restart(): Promise<Reply | 'hang'> {
+    if (this.restart === 'hangs') return 'hang'
+    if (this.restart === 'ignored') return { code: 0, output: '' }
+    this.#agent.stop()
+    this.state = 'activating'
+    if (this.restartMs > 0) await new Promise((done) => setTimeout(done, this.restartMs))
+    if (this.restart === 'fails') {
+      this.state = 'failed'
+      return { code: 1, output: '' }
+    }
+    this.start()
+    // Type=simple: systemctl has its answer as soon as the process exists, whatever becomes of it.
+    return { code: 0, output: '' }
+  }
+
+  #show(unit: string | undefined, options: readonly string[]): string {
+    const known = unit === this.#unit
+    const properties: Readonly<Record<string, string>> = {
+      LoadState: known ? 'loaded' : 'not-found',
+      ActiveState: known ? this.state : 'inactive',
+      ExecMainStartTimestampMonotonic: known ? String(this.#started * 1_000_000) : '0',
+    }
+    const asked = options.filter((option) => option !== '-p')
+    return asked.map((name) => (name in properties ? `${name}=${properties[name]}\n` : '')).join('')
+  }
+}
