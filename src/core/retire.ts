@@ -85,12 +85,13 @@ function unnecessary(versions: readonly Labelled[]): readonly StateEntry[] {
   const current = versions.find(({ labels }) => labels.includes(CURRENT))
   if (current === undefined) return []
   const previous = versions.filter(({ labels }) => labels.every((label) => label === 'AWSPREVIOUS'))
-  const replaced = previous.flatMap(({ config }) =>
-    entriesOf(config).filter(({ registry }) => !sameCredential(config, current.config, registry)),
+  const named = previous.flatMap(({ config }) =>
+    entriesOf(config).map((entry) => ({ entry, held: sameCredential(config, current.config, entry.registry) })),
   )
+  const replaced = named.flatMap(({ entry, held }) => (held ? [] : [entry]))
+  const held = named.flatMap(({ entry, held }) => (held ? [entry] : []))
   const superseded = [current, ...previous].flatMap(({ config }) => stateOf(config)?.superseded ?? [])
   const inUse = versions.filter((version) => !previous.includes(version)).flatMap(({ config }) => entriesOf(config))
-  const held = previous.flatMap(({ config }) => entriesOf(config)).filter((entry) => !replaced.includes(entry))
   const needed = new Set([...inUse, ...held].map(keyOf))
   const candidates = [...superseded, ...replaced].filter((entry) => entry.handle !== null && !needed.has(keyOf(entry)))
   return [...new Map(candidates.map((entry) => [keyOf(entry), entry])).values()]
