@@ -1,0 +1,264 @@
+/** Systems Manager Run Command behind the `Fleet` port. */
+
+import {
+  CancelCommandCommand,
+  type CommandInvocation,
+  DescribeDocumentCommand,
+  ListCommandInvocationsCommand,
+  ListCommandsCommand,
+  type Command as SdkCommand,
+  SendCommandCommand,
+  type SSMClient,
+} from '@aws-sdk/client-ssm'
+import type {
+  Command,
+  CommandOrder,
+  CommandStatus,
+  DocumentDescription,
+  Fleet,
+  Invocation,
+  InvocationStatus,
+  Millis,
+} from '../core/ports.ts'
+import { askOnce } from './ask-once.ts'
+import { ask } from './failure.ts'
+
+/** The most that one page holds (facts, SSM section 7.1). */
+const PAGE = 50
+/** 50,000 instances; a NextToken that never ends is a known fault (facts 7.2). */
+const MOST_PAGES = 1_000
+const OUTPUT = 2_500
+
+export function createFleet(client: SSMClient): Fleet {
+  return {
+    document: (name) => document(client, name),
+    send: (order) => send(client, order),
+    recent: (name, since) => recent(client, name, since),
+    command: (id) => command(client, id),
+    invocations: (id, status) => invocations(client, id, status),
+    cancel: (id) => cancel(client, id),
+  }
+}
+
+async function document(client: SSMClient, name: string): Promise<DocumentDescription | null> {
+  const asked = { action: 'ssm:DescribeDocument', subject: name }
+  const answer = await ask(asked, async () => {
+    try {
+      return await client.send(new DescribeDocumentCommand({ Name: name }))
+    } catch (thrown) {
+      if (thrown instanceof Error && thrown.name === 'InvalidDocument') return null
+      throw thrown
+    }
+  })
+  const found = answer?.Document
+  if (found === undefined) return null
+  const active = found.Status === 'Active' && found.HashType === 'Sha256' && found.DocumentType === 'Command'
+  return { name: found.Name ?? name, version: found.DocumentVersion ?? '', hash: found.Hash ?? '', active }
+}
+
+/** Asked once: SendCommand has no idempotency token, and the SDK's own retry would reload the fleet twice. */
+async function send(client: SSMClient, order: CommandOrder): Promise<string> {
+  const { name, version, hash } = order.document
+  const request = new SendCommandCommand({
+    DocumentName: name,
+    DocumentVersion: version,
+    DocumentHash: hash,
+    DocumentHashType: 'Sha256',
+    Targets: Object.entries(order.targets).map(([Key, values]) => ({ Key, Values: [...values] })),
+    Parameters: Object.fromEntries(Object.entries(order.parameters).map(([key, value]) => [key, [value]])),
+    MaxConcurrency: order.maxConcurrency,
+    MaxErrors: order.maxErrors,
+    TimeoutSeconds: order.timeoutSeconds,
+    Comment: order.comment,
+  })
+  const subject = `document ${name}`
+  const gone = [
+    'DOCUMENT_MISSING',
+    `Run Command does not accept the SSM document ${name} version ${version}: it is gone, or its content is not the one that was described.`,
+    'Describe the document again; somebody may have changed or deleted it just now.',
+  ] as const
+  const refused = (why: string) =>
+    ['COMMAND_REFUSED', `Run Command refused the rollout with document ${name} (${why}).`, hintFor(why)] as const
+  const answer = await ask({ action: 'ssm:SendCommand', subject }, () => askOnce(client, request), {
+    InvalidDocument: gone,
+    InvalidDocumentVersion: gone,
+    ...Object.fromEntries(REFUSALS.map((name) => [name, refused(name)])),
+  })
+  return answer.Command?.CommandId ?? ''
+}
+
+const REFUSALS = [
+  'DuplicateInstanceId',
+  'InvalidInstanceId',
+  'InvalidParameters',
+  'InvalidOutputFolder',
+  'InvalidRole',
+  'InvalidNotificationConfig',
+  'MaxDocumentSizeExceeded',
+  'UnsupportedPlatformType',
+  'ValidationException',
+]
+
+function hintFor(name: string): string {
+  switch (name) {
+    case 'InvalidInstanceId':
+      return 'One of the instances is not managed by Systems Manager, is terminated, or may not be targeted; use tags instead of ids.'
+    case 'InvalidParameters':
+      return 'The document is not the one that this version of ecs-pull-auth ships; publish it again.'
+    default:
+      return 'Check fleet.targets, fleet.maxConcurrency, fleet.maxErrors and fleet.timeout in the plan.'
+  }
+}
+
+async function recent(client: SSMClient, name: string, since: Millis): Promise<readonly Command[]> {
+  const asked = { action: 'ssm:ListCommands', subject: `document ${name}` }
+  const found: SdkCommand[] = []
+  // The filter takes whole seconds; the command that was sent in this second must not be missed.
+  const after = `${new Date(since).toISOString().slice(0, 19)}Z`
+  const Filters = [
+    { key: 'DocumentName' as const, value: name },
+    { key: 'InvokedAfter' as const, value: after },
+  ]
+  for await (const page of pages((token) =>
+    ask(asked, () => client.send(new ListCommandsCommand({ Filters, MaxResults: PAGE, ...token }))),
+  )) {
+    found.push(...(page.Commands ?? []))
+  }
+  const age = ({ RequestedDateTime }: SdkCommand) => RequestedDateTime?.getTime() ?? 0
+  return found.sort((a, b) => age(b) - age(a)).map(commandOf)
+}
+
+async function command(client: SSMClient, id: string): Promise<Command | null> {
+  const asked = { action: 'ssm:ListCommands', subject: `command ${id}` }
+  const answer = await ask(asked, async () => {
+    try {
+      return await client.send(new ListCommandsCommand({ CommandId: id }))
+    } catch (thrown) {
+      // "Not valid" and "not visible yet" are one class here; the caller's patience is bounded.
+      if (thrown instanceof Error && thrown.name === 'InvalidCommandId') return null
+      throw thrown
+    }
+  })
+  const first = answer?.Commands?.[0]
+  return first === undefined ? null : commandOf(first)
+}
+
+/** Filtered once more by what the invocation itself says, so that each appears under exactly one status. */
+async function* invocations(client: SSMClient, id: string, status?: InvocationStatus): AsyncGenerator<Invocation> {
+  const asked = { action: 'ssm:ListCommandInvocations', subject: `command ${id}` }
+  const filter =
+    status === undefined || !FILTERABLE.has(status) ? {} : { Filters: [{ key: 'Status' as const, value: status }] }
+  for await (const page of pages((token) =>
+    ask(asked, () =>
+      client.send(
+        new ListCommandInvocationsCommand({ CommandId: id, Details: true, MaxResults: PAGE, ...filter, ...token }),
+      ),
+    ),
+  )) {
+    for (const found of page.CommandInvocations ?? []) {
+      const invocation = invocationOf(found)
+      if (status === undefined || invocation.status === status) yield invocation
+    }
+  }
+}
+
+async function cancel(client: SSMClient, id: string): Promise<void> {
+  const asked = { action: 'ssm:CancelCommand', subject: `command ${id}` }
+  await ask(asked, () => client.send(new CancelCommandCommand({ CommandId: id })))
+}
+
+async function* pages<Page extends { NextToken?: string | undefined }>(
+  next: (token: { NextToken?: string }) => Promise<Page>,
+): AsyncGenerator<Page> {
+  let token: string | undefined
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const answer = await next(token === undefined ? {} : { NextToken: token })
+    yield answer
+    if (!answer.NextToken || answer.NextToken === token) return
+    token = answer.NextToken
+  }
+}
+
+function commandOf(found: SdkCommand): Command {
+  const parameters = Object.entries(found.Parameters ?? {})
+  return {
+    id: found.CommandId ?? '',
+    status: statusOf(COMMAND_STATUSES, found.StatusDetails, found.Status) ?? 'InProgress',
+    comment: found.Comment ?? '',
+    document: found.DocumentName ?? '',
+    parameters: Object.fromEntries(parameters.map(([key, values]) => [key, values.join(',')])),
+    targets: found.TargetCount ?? 0,
+    completed: found.CompletedCount ?? 0,
+    errors: found.ErrorCount ?? 0,
+    deliveryTimedOut: found.DeliveryTimedOutCount ?? 0,
+  }
+}
+
+function invocationOf(found: CommandInvocation): Invocation {
+  const outputs = (found.CommandPlugins ?? []).map(({ Output }) => Output ?? '')
+  return {
+    instanceId: found.InstanceId ?? '',
+    status: statusOf(INVOCATION_STATUSES, found.StatusDetails, found.Status) ?? 'InProgress',
+    // Steps for other platforms are skipped and print nothing.
+    output: outputs
+      .filter((output) => output !== '')
+      .join('\n')
+      .slice(0, OUTPUT),
+  }
+}
+
+/**
+ * `StatusDetails` says more than `Status`, which calls an empty fleet "Success". Details come with spaces ("Delivery
+ * Timed Out") in some answers and without in others (facts 6).
+ */
+function statusOf<S extends string>(
+  known: ReadonlySet<S>,
+  details: string | undefined,
+  status: string | undefined,
+): S | undefined {
+  for (const text of [details, status]) {
+    const name = text?.replaceAll(' ', '')
+    const spelled = name === 'RateExceeded' ? 'LimitExceeded' : name
+    for (const one of known) if (one === spelled) return one
+  }
+  return undefined
+}
+
+const COMMAND_STATUSES: ReadonlySet<CommandStatus> = new Set([
+  'Pending',
+  'InProgress',
+  'Delayed',
+  'Cancelling',
+  'Success',
+  'Cancelled',
+  'Failed',
+  'TimedOut',
+  'DeliveryTimedOut',
+  'ExecutionTimedOut',
+  'Incomplete',
+  'LimitExceeded',
+  'AccessDenied',
+  'NoInstancesInTag',
+])
+
+const INVOCATION_STATUSES: ReadonlySet<InvocationStatus> = new Set([
+  'Pending',
+  'InProgress',
+  'Delayed',
+  'Cancelling',
+  'Success',
+  'Cancelled',
+  'Failed',
+  'TimedOut',
+  'DeliveryTimedOut',
+  'ExecutionTimedOut',
+  'Undeliverable',
+  'Terminated',
+  'InvalidPlatform',
+  'AccessDenied',
+])
+
+/** Every invocation status but this one is also a filter (facts 6). */
+const FILTERABLE: ReadonlySet<InvocationStatus> = new Set(
+  [...INVOCATION_STATUSES].filter((status) => status !== 'Cancelling'),
+)
