@@ -62,7 +62,7 @@ async function onCommandEnded(cx: JobPorts, plan: Plan, fleet: FleetPlan, comman
     return cx.journal.info('The command is not a rollout of ours.', { commandId })
   if ((await cx.store.describe(plan.secret)).arn !== secret)
     return cx.journal.info('The rollout was for another secret.', { commandId })
-  const rollout = await reportOn(cx.fleet, command, version)
+  const rollout = await reportOn(cx, command, version)
   const problem = rolloutProblem(rollout, fleet)
   const { targets, onVersion } = rolloutData(rollout)
   if (problem !== null) {

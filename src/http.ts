@@ -111,6 +111,7 @@ function sendOnce(agents: Agents, userAgent: string, url: URL, order: HttpReques
       // Nothing leaves before the handshake is over, so a failure until then proves that the request had no effect.
       const shaking = 'secureConnecting' in socket && socket.secureConnecting === true
       sent = !socket.connecting && !shaking
+      if (sent) return
       socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
         sent = true
       })

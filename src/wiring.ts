@@ -7,7 +7,7 @@ import { readParameter } from './aws/parameter.ts'
 import { createSecretStore } from './aws/secret-store.ts'
 import { PullAuthError } from './core/errors.ts'
 import type { JobPorts } from './core/job.ts'
-import type { Clock, Fleet, Http, Journal, PullVerifier, SecretStore } from './core/ports.ts'
+import type { Clock, Fleet, Http, Journal, Millis, PullVerifier, SecretStore } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
 import { createHttp } from './http.ts'
 import { PROVIDERS } from './registries/table.ts'
@@ -54,6 +54,7 @@ export function connect(env: Environment, region?: string): Adapters {
 /** The core's ports for one run. `given`: credentials that came with this run, by their GIVEN name. */
 export function wire(adapters: Adapters, journal: Journal, given?: ReadonlyMap<string, Secret>): JobPorts {
   const { store, fleet, http, verify } = adapters
+  const readKept = secretReader(store, systemClock)
   return {
     store,
     fleet,
@@ -62,16 +63,33 @@ export function wire(adapters: Adapters, journal: Journal, given?: ReadonlyMap<s
     journal,
     clock: systemClock,
     providers: PROVIDERS,
-    readSecret: async (name) => {
-      if (!name.startsWith(GIVEN)) return (await store.read(name, { label: 'AWSCURRENT' })).text
-      const credential = given?.get(name)
-      if (credential !== undefined) return credential
-      throw new PullAuthError(
-        'CREDENTIAL_INVALID',
-        `No credential ${name} came with this run.`,
-        'Pass username and password.',
-      )
-    },
+    readSecret: (name) => (name.startsWith(GIVEN) ? readGiven(name, given) : readKept(name)),
+  }
+}
+
+async function readGiven(name: string, given?: ReadonlyMap<string, Secret>): Promise<Secret> {
+  const credential = given?.get(name)
+  if (credential !== undefined) return credential
+  throw new PullAuthError(
+    'CREDENTIAL_INVALID',
+    `No credential ${name} came with this run.`,
+    'Pass username and password.',
+  )
+}
+
+/** Long enough for one mint with its searches, short enough that a root that is exchanged meanwhile is noticed. */
+const KEEP_SECRET: Millis = 60_000
+
+/** Credential secrets, each asked for once a minute: one rotation of many registries may share one root. */
+function secretReader(store: SecretStore, clock: Clock): (name: string) => Promise<Secret> {
+  const kept = new Map<string, { readonly until: Millis; readonly text: Promise<Secret> }>()
+  return (name) => {
+    const known = kept.get(name)
+    if (known !== undefined && clock.now() < known.until) return known.text
+    const text = store.read(name, { label: 'AWSCURRENT' }).then((version) => version.text)
+    kept.set(name, { until: clock.now() + KEEP_SECRET, text })
+    text.catch(() => kept.delete(name))
+    return text
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { PullAuthError } from '../core/errors.ts'
 import type { JobReport } from '../core/job.ts'
+import { retiredCount } from '../core/retire.ts'
 import type { InstanceReport } from '../core/rollout.ts'
 import { isoOrNull } from '../report.ts'
 
@@ -69,7 +70,7 @@ function instanceRow({ instanceId, status, node }: InstanceReport, straggler: bo
 function retireLine({ retire }: JobReport): string {
   if (retire === null) return ''
   const failed = retire.failed.map(({ registry, reason }) => `\n- ${cell(registry)}: still alive, ${cell(reason)}`)
-  return `${retire.retired.length} old credentials retired.${failed.join('')}`
+  return `${retiredCount(retire)} old credentials retired.${failed.join('')}`
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -13,7 +13,7 @@ export const lint: CliCommand = {
   least: 1,
   most: 1,
   run: async ({ terminal, arguments: [file = '-'] }) => {
-    const findings = lintConfig(terminal.readFile(file), file)
+    const findings = lintConfig(terminal.readFile(file))
     const ok = findings.every(({ severity }) => severity === 'note')
     const text =
       findings.length === 0 ? `${file}: no findings.` : findings.map((finding) => findingText(file, finding)).join('\n')

@@ -4,7 +4,7 @@ import { PullAuthError } from '../core/errors.ts'
 import { type JobPorts, reload, rotate } from '../core/job.ts'
 import { type Plan, readPlan } from '../core/plan.ts'
 import type { VersionId } from '../core/ports.ts'
-import { retire } from '../core/retire.ts'
+import { retire, retiredCount } from '../core/retire.ts'
 import { type RolloutReport, rolloutProblem } from '../core/rollout.ts'
 import { currentOf } from '../core/rotation.ts'
 import { readStatus, type StatusReport } from '../core/status.ts'
@@ -58,7 +58,7 @@ export const reloadFleet = command(
     const { rollout, problem, retire: retired } = await reload(ports, plan, arn, version)
     const parts = rollout === null ? [] : [rolloutText(rollout)]
     if (retired !== null)
-      parts.push(`${retired.retired.length} old credentials retired, ${retired.failed.length} could not be revoked.`)
+      parts.push(`${retiredCount(retired)} old credentials retired, ${retired.failed.length} could not be revoked.`)
     if (problem !== null) parts.push(`${problem.code}: ${problem.message}\n${problem.hint}`)
     const json = {
       ok: problem === null,

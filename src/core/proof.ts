@@ -65,10 +65,7 @@ async function proveOne(
     const waits = proof.verdict === 'unknown' ? unknownWaits : isRefusal(proof.verdict) ? refusedWaits : []
     const wait = waits.shift()
     if (wait === undefined || cx.clock.now() + wait * 2 > until) {
-      cx.journal.info(`${registry.key}: ${proof.verdict}, ${proof.detail}`, {
-        registry: registry.key,
-        verdict: proof.verdict,
-      })
+      cx.journal.info(`${registry.key}: ${registry.probe} ${proof.verdict}.`, { ...proof, registry: registry.key })
       return { registry, proof }
     }
     await cx.clock.sleep(wait)

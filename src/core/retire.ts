@@ -174,7 +174,7 @@ function notYet(plan: Plan, reason: string): PullAuthError {
   )
 }
 
-/** For people: how many are gone. */
+/** How many this retire has made useless; those that were gone already do not count. */
 export function retiredCount(report: RetireReport): number {
-  return report.retired.filter(({ outcome }) => outcome !== 'by-expiry').length
+  return report.retired.filter(({ outcome }) => outcome === 'revoked').length
 }

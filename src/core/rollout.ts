@@ -198,7 +198,7 @@ export async function followRollout(
     const progress = command === null ? '' : progressText(command)
     if (command !== null && progress !== told)
       cx.journal.info(progress, { commandId, completed: command.completed, targets: command.targets })
-    if (command !== null && isFinal(command.status)) return await reportOn(cx.fleet, command, version)
+    if (command !== null && isFinal(command.status)) return await reportOn(cx, command, version)
     if (cx.clock.now() >= until) throw stillRunning(commandId, plan)
     pause = progress === told ? Math.min(pause * 1.5, 30_000) : 1_000
     told = progress
@@ -219,16 +219,18 @@ async function lookAt(cx: RolloutPorts, commandId: string): Promise<Command | nu
 function progressText(command: Command): string {
   const { status, completed, targets, errors, deliveryTimedOut } = command
   const failed = errors + deliveryTimedOut
+  if (targets === 0) return `${status}.`
   return `${status}: ${completed} of ${targets} instances done${failed === 0 ? '' : `, ${failed} failed`}.`
 }
 
 /** What the invocations of an ended command say. `ListCommands` alone calls four undeliverable nodes and one good one a success. */
-export async function reportOn(fleet: Fleet, command: Command, version: VersionId): Promise<RolloutReport> {
+export async function reportOn(
+  cx: Pick<RolloutPorts, 'fleet' | 'clock'>,
+  command: Command,
+  version: VersionId,
+): Promise<RolloutReport> {
   const everyone = command.targets <= READ_EVERY_INSTANCE
-  const instances: InstanceReport[] = []
-  for (const status of everyone ? [undefined] : PROBLEMS) {
-    for await (const invocation of fleet.invocations(command.id, status)) instances.push(instanceReport(invocation))
-  }
+  const instances = await readInvocations(cx, command, everyone)
   const stragglers = instances.filter((instance) => !runs(instance, version))
   const known = everyone ? instances.length : command.completed
   return {
@@ -240,6 +242,26 @@ export async function reportOn(fleet: Fleet, command: Command, version: VersionI
     instances,
     stragglers,
   }
+}
+
+const LIST_WAITS: readonly Millis[] = [300, 600, 1_200, 2_400, 4_800]
+
+/** The list lags behind the counters, and is empty at first; fewer rows than the counters promise are asked for again (facts 7.2). */
+async function readInvocations(
+  { fleet, clock }: Pick<RolloutPorts, 'fleet' | 'clock'>,
+  command: Command,
+  everyone: boolean,
+): Promise<readonly InstanceReport[]> {
+  const promised = everyone ? command.targets : command.errors + command.deliveryTimedOut
+  for (const wait of [...LIST_WAITS, null]) {
+    const instances: InstanceReport[] = []
+    for (const status of everyone ? [undefined] : PROBLEMS) {
+      for await (const invocation of fleet.invocations(command.id, status)) instances.push(instanceReport(invocation))
+    }
+    if (instances.length >= promised || wait === null) return instances
+    await clock.sleep(wait)
+  }
+  return []
 }
 
 const PROBLEMS: readonly InvocationStatus[] = [

@@ -5,7 +5,7 @@
  */
 
 import { isCode, PullAuthError } from './errors.ts'
-import { mintLabel } from './mint-label.ts'
+import { labelPrefix, mintLabel } from './mint-label.ts'
 import { leastLife, type Plan, type PlannedRegistry, type ProviderTable } from './plan.ts'
 import type {
   Clock,
@@ -80,7 +80,8 @@ export async function createVersion(cx: RotationPorts, attempt: Attempt): Promis
   const minted = await mintAll(cx, attempt, secret)
   if (attempt.label === STAGED_LABEL && isUnchanged(attempt.plan, config, minted)) return 'unchanged'
   try {
-    const state = nextState(stateOf(config), attempt.plan, minted, cx.clock.now())
+    const remembered = await forgetTheGone(cx, attempt.plan, secret.name, stateOf(config))
+    const state = nextState(remembered, attempt.plan, minted, cx.clock.now())
     const entries = minted.map(({ registry, credential }) => ({ registry: registry.key, ...credential }))
     const merged = mergeEntries(config, entries, { format: attempt.plan.format, state, name: secret.name })
     for (const note of merged.notes) cx.journal.info(note)
@@ -502,6 +503,34 @@ function isUnchanged(plan: Plan, config: StoredConfig, minted: readonly MintedEn
       uselessBecause(plan, stateOf(config), 0) === null
     )
   })
+}
+
+/**
+ * A version is immutable, so it goes on naming credentials that were retired after it was made. Where the registry can
+ * list its tokens, the next version forgets those that are gone; a list that fails forgets nothing.
+ */
+async function forgetTheGone(
+  cx: RotationPorts,
+  plan: Plan,
+  secretName: string,
+  state: State | null,
+): Promise<State | null> {
+  if (state === null || state.superseded.length === 0) return state
+  const gone = await Promise.all(
+    plan.registries.map(async ({ key, provider, config }) => {
+      const mine = state.superseded.filter((entry) => entry.registry === key && entry.provider === provider.kind)
+      if (mine.length === 0 || provider.find === undefined) return []
+      try {
+        const found = await provider.find(providerContext(cx), config, labelPrefix(secretName))
+        const live = new Set(found.map(({ handle }) => JSON.stringify(handle)))
+        return mine.filter(({ handle }) => !live.has(JSON.stringify(handle)))
+      } catch {
+        return []
+      }
+    }),
+  )
+  const forgotten = new Set(gone.flat())
+  return { ...state, superseded: state.superseded.filter((entry) => !forgotten.has(entry)) }
 }
 
 /** What the new version remembers: its own credentials, and which earlier ones it makes unnecessary. */
