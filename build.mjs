@@ -1,7 +1,8 @@
 /** Builds dist from the sources: four CommonJS bundles, byte for byte the same on every machine, and THIRD-PARTY. */
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = import.meta.dirname
@@ -26,6 +27,7 @@ const shared = {
   supported: { 'dynamic-import': false },
   define: { 'process.env.ECS_PULL_AUTH_VERSION': JSON.stringify(version) },
   metafile: true,
+  write: false,
   logLevel: 'warning',
 }
 
@@ -41,25 +43,24 @@ export const BUNDLES = [
   { entry: 'lambda/react.ts', file: 'dist/react.cjs', alias: lambdaCredentials },
 ]
 
-/** What went into each bundle: `{ file: { bytes, packages } }`. */
+/** The files of a build as text, with what went into each bundle. Writes nothing. */
 export async function buildAll() {
-  rmSync(join(root, 'dist'), { recursive: true, force: true })
-  const report = {}
-  for (const { entry, file, alias = {}, banner } of BUNDLES) {
-    const options = {
-      ...shared,
-      entryPoints: [entry],
-      outfile: file,
-      alias,
-      ...(banner ? { banner: { js: banner } } : {}),
-    }
-    const { metafile } = await build(options)
-    const output = metafile.outputs[file]
-    report[file] = { bytes: output.bytes, packages: packagesOf(Object.keys(output.inputs)) }
+  const bundles = await Promise.all(BUNDLES.map(bundle))
+  const packages = [...new Set(bundles.flatMap((built) => built.packages))].sort()
+  return { bundles, thirdParty: thirdParty(packages) }
+}
+
+async function bundle({ entry, file, alias = {}, banner }) {
+  const options = {
+    ...shared,
+    entryPoints: [entry],
+    outfile: file,
+    alias,
+    ...(banner ? { banner: { js: banner } } : {}),
   }
-  const packages = [...new Set(Object.values(report).flatMap((bundle) => bundle.packages))].sort()
-  writeFileSync(join(root, 'THIRD-PARTY'), thirdParty(packages))
-  return report
+  const { metafile, outputFiles } = await build(options)
+  const output = metafile.outputs[file]
+  return { file, text: outputFiles[0].text, bytes: output.bytes, packages: packagesOf(Object.keys(output.inputs)) }
 }
 
 function packagesOf(inputs) {
@@ -93,8 +94,12 @@ function licenceText(name) {
   return 'No licence file in the package; see its package.json.'
 }
 
-if (process.argv[1] !== undefined && dirname(process.argv[1]) === root && process.argv[1].endsWith('build.mjs')) {
-  for (const [file, { bytes, packages }] of Object.entries(await buildAll())) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { bundles, thirdParty: notices } = await buildAll()
+  mkdirSync(join(root, 'dist'), { recursive: true })
+  for (const { file, text, bytes, packages } of bundles) {
+    writeFileSync(join(root, file), text)
     console.log(`${file}  ${Math.round(bytes / 1024)} KiB  ${packages.length} packages`)
   }
+  writeFileSync(join(root, 'THIRD-PARTY'), notices)
 }

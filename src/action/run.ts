@@ -62,9 +62,22 @@ function versionIdOf({ env }: Runner, { plan }: Request) {
   return versionIdFrom('action', ...run, plan.secret)
 }
 
+/** action.yml declares the same names; a test compares them. */
+export const OUTPUT_NAMES = [
+  'secret-arn',
+  'version',
+  'changed',
+  'rollout-id',
+  'targets',
+  'on-version',
+  'failed',
+  'expires-at',
+  'result',
+] as const
+
 function tellOutputs(runner: Runner, report: JobReport): void {
   const { rollout } = report
-  const outputs: Record<string, string> = {
+  const outputs: Record<(typeof OUTPUT_NAMES)[number], string> = {
     'secret-arn': report.secret,
     version: report.version,
     changed: String(report.changed),

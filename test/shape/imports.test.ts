@@ -17,7 +17,7 @@ function sources(folder: string): readonly string[] {
 /** What a file imports: packages and node: modules as they are, files as paths from the root. */
 function importsOf(file: string): readonly string[] {
   const text = readFileSync(join(root, file), 'utf8')
-  const names = [...text.matchAll(/^(?:import|export)\b[^'"]*?['"]([^'"]+)['"]/gm)].map((match) => match[1] ?? '')
+  const names = [...text.matchAll(/^(?:(?:import|export|\})[^'\n]*\bfrom|import) '([^']+)'/gm)].map((match) => match[1] ?? '')
   const dynamic = [...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g)].map((match) => match[1] ?? '')
   return [...names, ...dynamic].map((name) =>
     name.startsWith('.') ? relative(root, resolve(root, dirname(file), name)) : name,
