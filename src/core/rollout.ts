@@ -72,7 +72,7 @@ export async function startRollout(
 ): Promise<string> {
   const document = await requireDocument(cx.fleet, plan.document)
   const since = cx.clock.now() - plan.timeout * 1000 - EXECUTION_TIME
-  const earlier = await findCommand(cx, document, version, since)
+  const earlier = await findEarlier(cx, document, version, since, options.again)
   if (earlier !== null && (!options.again || !isFinal(earlier.status))) {
     cx.journal.info(`Run Command ${earlier.id} already rolls out version ${version}; following it.`, {
       commandId: earlier.id,
@@ -80,6 +80,23 @@ export async function startRollout(
     return earlier.id
   }
   return await sendOnce(cx, orderFor(plan, document, secret, version), version)
+}
+
+/**
+ * A command shows up in the list a moment after it was sent, so an event that comes twice looks twice. Two that come in
+ * the same second may still both send: harmless, since the document does nothing when the version already runs.
+ */
+async function findEarlier(
+  cx: RolloutPorts,
+  document: DocumentDescription,
+  version: VersionId,
+  since: Millis,
+  again: boolean,
+): Promise<Command | null> {
+  const found = await findCommand(cx, document, version, since)
+  if (found !== null || again) return found
+  await cx.clock.sleep(2_000)
+  return await findCommand(cx, document, version, since)
 }
 
 async function requireDocument(fleet: Fleet, name: string): Promise<DocumentDescription> {

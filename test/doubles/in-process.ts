@@ -33,7 +33,8 @@ export function inProcessClient(operations: Operations): InProcessClient {
         try {
           return await perform(operations, operation, input, client.onCall(operation, input))
         } catch (thrown) {
-          if (attempt === ATTEMPTS || !isRetryable(thrown)) throw thrown
+          // SendCommand is asked once (src/aws/ask-once.ts).
+          if (attempt === ATTEMPTS || operation === 'SendCommand' || !isRetryable(thrown)) throw thrown
         }
       }
     },

@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import type { SSMClient } from '@aws-sdk/client-ssm'
+import { createFleet } from '../../src/aws/fleet.ts'
+import { type ErrorCode, PullAuthError } from '../../src/core/errors.ts'
+import type { FleetPlan } from '../../src/core/plan.ts'
+import type { SecretArn, VersionId } from '../../src/core/ports.ts'
+import { type RolloutPorts, rollOut, rolloutProblem, startRollout } from '../../src/core/rollout.ts'
+import type { InstanceSeed, ScriptResult } from '../aws/instances.ts'
+import { SsmDouble } from '../aws/ssm.ts'
+import { World } from '../aws/world.ts'
+import { type InProcessClient, inProcessClient } from '../doubles/in-process.ts'
+import { virtualClock } from '../doubles/virtual-clock.ts'
+
+const SECRET = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/ecs/agent-config-AbCdEf' as SecretArn
+const VERSION = '00000000-0000-4000-8000-000000000002' as VersionId
+const DOCUMENT = readFileSync(new URL('../../deploy/document.json', import.meta.url), 'utf8')
+
+const plan: FleetPlan = {
+  targets: { 'tag:ecs-pull-auth': ['prod'] },
+  document: 'ecs-pull-auth-reload',
+  mode: 'auth-only',
+  maxConcurrency: '100%',
+  maxErrors: '100%',
+  timeout: 3600,
+  jitter: 0,
+}
+
+interface FleetWorld {
+  readonly ssm: SsmDouble
+  readonly client: InProcessClient
+  readonly ports: RolloutPorts
+  readonly notes: string[]
+  sent(): number
+}
+
+function status(result: string, version: string = VERSION): string {
+  return `ecs-pull-auth result=${result} version=${version} agent=1.105.1 seconds=1\n`
+}
+
+const applied: ScriptResult = { exitCode: 0, stdout: status('applied'), stderr: '' }
+
+/** Instances by number; what each answers to the document's script, and whether Systems Manager reaches it. */
+function fleetOf(
+  count: number,
+  answer: (index: number) => ScriptResult = () => applied,
+  seed: (index: number) => Partial<InstanceSeed> = () => ({}),
+): FleetWorld {
+  const clock = virtualClock()
+  const world = new World({ clock, region: 'eu-west-1', account: '111122223333' })
+  const ids = Array.from({ length: count }, (_, index) => `i-${index.toString(16).padStart(17, '0')}`)
+  const instances = ids.map((id, index): InstanceSeed => ({ id, tags: { 'ecs-pull-auth': 'prod' }, ...seed(index) }))
+  const ssm = new SsmDouble(world, {
+    instances,
+    runner: { run: async ({ instanceId }) => answer(ids.indexOf(instanceId)) },
+  })
+  const client = inProcessClient(ssm.operations())
+  const notes: string[] = []
+  const journal = {
+    mask: () => undefined,
+    phase: () => undefined,
+    info: (text: string) => notes.push(text),
+    warn: (text: string) => notes.push(text),
+  }
+  const ports: RolloutPorts = { fleet: createFleet(client as unknown as SSMClient), clock, journal }
+  return { ssm, client, ports, notes, sent: () => ssm.rollouts().length }
+}
+
+function published(world: FleetWorld): FleetWorld {
+  world.ssm.publishDocument('ecs-pull-auth-reload', DOCUMENT)
+  return world
+}
+
+async function code(promise: Promise<unknown>): Promise<ErrorCode> {
+  try {
+    await promise
+  } catch (error) {
+    assert.ok(error instanceof PullAuthError, String(error))
+    return error.code
+  }
+  assert.fail('it succeeded')
+}
+
+test('a rollout is green when every instance says that it runs the version', async () => {
+  const world = published(fleetOf(3))
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.equal(report.onVersion, 3)
+  assert.equal(report.instances.length, 3)
+  assert.equal(rolloutProblem(report, plan), null)
+})
+
+test('parameters are the ARN, the version and switches, nothing else', async () => {
+  const world = published(fleetOf(1))
+  await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const sent = world.client.calls.find(({ operation }) => operation === 'SendCommand')
+  assert.deepEqual(sent?.input['Parameters'], {
+    secretArn: [SECRET],
+    versionId: [VERSION],
+    mode: ['auth-only'],
+    jitterSeconds: ['0'],
+  })
+  assert.equal(sent?.input['DocumentHashType'], 'Sha256')
+})
+
+test('an instance that rolled back is named with its reason, and the rest counts', async () => {
+  const failing: ScriptResult = {
+    exitCode: 13,
+    stdout: 'ecs-pull-auth result=rolled-back version=- agent=- seconds=9 reason=agent-unhealthy\n',
+    stderr: '',
+  }
+  const world = published(fleetOf(4, (index) => (index === 2 ? failing : applied)))
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.equal(report.onVersion, 3)
+  const problem = rolloutProblem(report, plan)
+  assert.equal(problem?.code, 'ROLLOUT_INCOMPLETE')
+  assert.match(problem?.message ?? '', /3 of 4 instances .* i-00000000000000002 \(agent-unhealthy\)/)
+})
+
+test('an exit code of zero without a status line is no proof', async () => {
+  const world = published(fleetOf(2, (index) => (index === 0 ? { exitCode: 0, stdout: '', stderr: '' } : applied)))
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.equal(rolloutProblem(report, plan)?.code, 'ROLLOUT_INCOMPLETE')
+})
+
+test('an instance that runs another version is a straggler', async () => {
+  const other: ScriptResult = { ...applied, stdout: status('applied', '00000000-0000-4000-8000-000000000009') }
+  const world = published(fleetOf(2, (index) => (index === 0 ? other : applied)))
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.deepEqual(
+    report.stragglers.map(({ instanceId }) => instanceId),
+    ['i-00000000000000000'],
+  )
+})
+
+test('an instance whose agent is not running and reads the version at its start is on version', async () => {
+  const world = published(fleetOf(1, () => ({ ...applied, stdout: status('written') })))
+  assert.equal(rolloutProblem(await rollOut(world.ports, plan, SECRET, VERSION, { again: true }), plan), null)
+})
+
+test('what Run Command calls a success with undeliverable instances is not green', async () => {
+  const world = published(
+    fleetOf(
+      5,
+      () => applied,
+      (index) => (index === 0 ? {} : { delivery: 'undeliverable' }),
+    ),
+  )
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.equal(report.onVersion, 1)
+  assert.equal(report.stragglers.length, 4)
+  assert.equal(rolloutProblem(report, plan)?.code, 'ROLLOUT_INCOMPLETE')
+})
+
+test('no instance matches: TARGETS_NONE names the targets', async () => {
+  const world = published(fleetOf(0))
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const problem = rolloutProblem(report, plan)
+  assert.equal(problem?.code, 'TARGETS_NONE')
+  assert.match(problem?.message ?? '', /tag:ecs-pull-auth=prod/)
+})
+
+test('a missing document is named, with the command that creates it', async () => {
+  const world = fleetOf(1)
+  assert.equal(await code(rollOut(world.ports, plan, SECRET, VERSION, { again: true })), 'DOCUMENT_MISSING')
+  assert.equal(world.sent(), 0)
+})
+
+test('a lost answer of SendCommand makes one rollout, not two', async () => {
+  const world = published(fleetOf(2))
+  world.client.onCall = (operation) => (operation === 'SendCommand' ? 'lost' : null)
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.equal(report.onVersion, 2)
+  assert.equal(world.sent(), 1)
+})
+
+test('a SendCommand that never took effect is sent again', async () => {
+  const world = published(fleetOf(2))
+  let first = true
+  world.client.onCall = (operation) => {
+    if (operation !== 'SendCommand' || !first) return null
+    first = false
+    return 'reset'
+  }
+  assert.equal((await rollOut(world.ports, plan, SECRET, VERSION, { again: true })).onVersion, 2)
+})
+
+test('a SendCommand that stays unanswered and unseen is told as unconfirmed', async () => {
+  const world = published(fleetOf(2))
+  world.client.onCall = (operation) => (operation === 'SendCommand' ? 'reset' : null)
+  assert.equal(await code(rollOut(world.ports, plan, SECRET, VERSION, { again: true })), 'COMMAND_UNCONFIRMED')
+  assert.equal(world.sent(), 0)
+})
+
+test('throttled calls are waited for, in sending and in following', async () => {
+  const world = published(fleetOf(2))
+  const throttled = new Map<string, number>()
+  world.client.onCall = (operation) => {
+    const times = throttled.get(operation) ?? 0
+    throttled.set(operation, times + 1)
+    return times < 1 && ['SendCommand', 'ListCommands'].includes(operation) ? 'throttle' : null
+  }
+  assert.equal((await rollOut(world.ports, plan, SECRET, VERSION, { again: true })).onVersion, 2)
+})
+
+test('a second event for the same version starts no second rollout', async () => {
+  const world = published(fleetOf(2))
+  const first = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  const second = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  assert.equal(first, second)
+  assert.equal(world.sent(), 1)
+})
+
+test('reloading again after a finished rollout sends again', async () => {
+  const world = published(fleetOf(2))
+  await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.equal(world.sent(), 2)
+})
+
+test('of a large fleet only problems are listed, and they are complete', async () => {
+  const failing: ScriptResult = {
+    exitCode: 11,
+    stdout: 'ecs-pull-auth result=fetch-failed version=- agent=- seconds=1 reason=denied\n',
+    stderr: '',
+  }
+  const world = published(fleetOf(700, (index) => (index % 100 === 0 ? failing : applied)))
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.equal(report.targets, 700)
+  assert.equal(report.onVersion, 693)
+  assert.equal(report.stragglers.length, 7)
+})
