@@ -13,8 +13,8 @@ AUTH_TYPE = 'ECS_ENGINE_AUTH_TYPE'
 AUTH_DATA = 'ECS_ENGINE_AUTH_DATA'
 # What Go's strings.TrimSpace cuts; Python's strip() cuts four control characters more.
 GO_SPACE = '\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000' + ''.join(map(chr, range(0x2000, 0x200b)))
-# docker --env-file refuses longer lines, and the secret itself cannot be longer.
-MAX_BYTES = 65535
+# What a secret holds at most; so no line is longer than what docker --env-file and exec take.
+MAX_BYTES = 65536
 
 
 class Refused(Exception):
@@ -77,7 +77,7 @@ def read_stored(text, mode):
         size = len(text.encode('utf-8'))
     except UnicodeEncodeError:
         raise Refused('not-utf8')
-    if size > MAX_BYTES + 1:
+    if size > MAX_BYTES:
         raise Refused('too-large')
     if not text.lstrip(GO_SPACE).startswith('{'):
         return text
@@ -102,7 +102,7 @@ def read_auth(text):
         raise Refused('auth-type')
     if not data:
         raise Refused('auth-data-missing')
-    if '\r' in data or len(data.encode('utf-8')) + len(AUTH_DATA) + 1 > MAX_BYTES:
+    if '\r' in data:
         raise Refused('auth-data-line')
     if not any([usable(kind, entry) for entry in entries(kind, data)]):
         raise Refused('auth-data-empty')

@@ -62,7 +62,7 @@ PATTERNS = {
     'secretArn': r'arn:aws[a-z-]*:secretsmanager:[a-z0-9-]{1,32}:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}',
     'versionId': r'any|[A-Za-z0-9-]{32,64}',
     'mode': r'auth-only|replace',
-    'jitterSeconds': r'[0-9]{1,3}',
+    'jitterSeconds': r'[0-9]|[1-9][0-9]|[1-8][0-9][0-9]|900',
 }
 
 
@@ -100,7 +100,7 @@ def remove(name):
         pass
 
 
-def write(name, text):
+def write(name, text, before_rename=lambda: None):
     """Replaces a file so that a reader, or a power cut, finds the old or the new one whole. Mode 0600, owner kept."""
     temporary = name + TEMPORARY
     remove(temporary)
@@ -110,6 +110,7 @@ def write(name, text):
         out.flush()
         keep_owner(name, out.fileno())
         os.fsync(out.fileno())
+    before_rename()
     os.rename(temporary, name)
     directory = os.open(os.path.dirname(name), os.O_RDONLY)
     try:
@@ -128,8 +129,8 @@ def keep_owner(name, file):
         os.fchown(file, old.st_uid, old.st_gid)
 
 
-def write_config(text):
-    write(CONFIG, text)
+def write_config(text, before_rename=lambda: None):
+    write(CONFIG, text, before_rename)
     if shutil.which('restorecon'):
         command('restorecon', CONFIG, limit=10)
 
@@ -174,6 +175,18 @@ def find_unit():
             return unit
     # An agent started by docker run keeps the environment that it was created with.
     raise Done('unsupported', 'no-ecs-service')
+
+
+def restart_unit(unit):
+    """Leaves a service alone that was stopped on purpose a moment ago."""
+    command('systemctl', 'try-restart', unit, limit=RESTART_SECONDS)
+
+
+def revive_unit(unit):
+    """Starts a failed service too, which try-restart skips. One process for both commands: were this script killed
+    between them, the next run would find a service that looks as if it had been stopped on purpose."""
+    both = 'systemctl reset-failed "$0"; exec systemctl restart "$0"'
+    command('/bin/sh', '-c', both, unit, limit=RESTART_SECONDS)
 
 
 def introspect():
@@ -242,7 +255,9 @@ class Reload:
         self.unit = find_unit()
         lock()
         self.look()
+        self.guard()
         fetched, stored = fetch_secret(given['secretArn'], POLL_SECONDS)
+        self.look()  # once more: the fetch took its time
         wanted = self.wanted(read_stored(stored, self.mode))
         # A late command never brings old credentials back: what is current counts, and the status line says so.
         reason = '' if given['versionId'] in ('any', fetched) else 'other-version'
@@ -261,9 +276,12 @@ class Reload:
         self.vouched = self.vouches(self.current)
         if self.vouched and self.backup is None:
             self.version = str(self.stamp.get('version'))
+
+    def guard(self):
         if not keeps_state(self.environment(self.current)):
+            # A restarted agent would not know its tasks any more and register as another instance.
             raise Done('unsupported', 'agent-keeps-no-state')
-        if self.backup is None and not Service(self.unit).active and introspect():
+        if self.backup is None and Service(self.unit).state in ('inactive', 'failed') and introspect():
             # An agent beside the service manager, as after `docker restart ecs-agent`: nothing here could reload it.
             raise Done('unsupported', 'unsupervised-agent')
 
@@ -288,6 +306,7 @@ class Reload:
     def keep(self, stamp, reason):
         if stamp != self.stamp:  # another version, or another secret, with the same credentials
             write(STAMP, json.dumps(stamp))
+        os.chmod(CONFIG, 0o600)  # in case that somebody opened it since
         self.version = stamp['version']
         service = Service(self.unit)
         if not service.active:
@@ -302,11 +321,15 @@ class Reload:
         record = read_json_file(RECORD)
         if wanted != self.current:
             os.makedirs(os.path.dirname(CONFIG), mode=0o755, exist_ok=True)
-            write_config(wanted)
+            write_config(wanted, self.untouched)
         elif record.get('sha256') == digest('replace', wanted):
             return
         record = {'sha256': digest('replace', wanted), 'boot': boot_id(), 'start': Service(self.unit).start}
         write(RECORD, json.dumps(record))
+
+    def untouched(self):
+        if read(CONFIG) != self.current:  # by user data that appends to it at boot, say: those lines must not be lost
+            raise Done('busy', 'file-changed-meanwhile')
 
     def bring_up(self, stamp, reason, jitter):
         service, record = Service(self.unit), read_json_file(RECORD)
@@ -317,13 +340,13 @@ class Reload:
         if revive or service.start == before:
             time.sleep(random.uniform(0, jitter))
             before = service.start
-            self.restart('restart' if revive else 'try-restart')
+            (revive_unit if revive else restart_unit)(self.unit)
             service = Service(self.unit)
             if service.state == 'inactive' and service.start == before:
                 self.leave_stopped(stamp, service)
         agent = wait_until_healthy(self.unit, before)
         if agent is None:
-            self.roll_back()
+            self.roll_back(before)
         self.version = stamp['version']
         write(STAMP, json.dumps(stamp))
         self.forget()
@@ -335,38 +358,37 @@ class Reload:
         self.version = stamp['version']
         raise Done('written', 'service-' + service.state)
 
-    def restart(self, verb):
-        """try-restart leaves alone what was stopped on purpose a moment ago; it skips a failed unit too."""
-        if verb == 'restart':
-            command('systemctl', 'reset-failed', self.unit, limit=15)
-        command('systemctl', verb, self.unit, limit=RESTART_SECONDS)
-
-    def roll_back(self):
+    def roll_back(self, before):
+        """Brings the last good file back, and the agent with it. `before` is the start of the agent that still had it."""
         self.version = '-'
         try:
-            good = restored(read(CONFIG) or '', read(BACKUP) or '') if self.mode == 'auth-only' else read(BACKUP) or ''
+            backup = read(BACKUP) or ''
+            good = restored(read(CONFIG) or '', backup) if self.mode == 'auth-only' else backup
             write_config(good)
         except OSError as error:
             raise Done('rollback-failed', error_name(error))
-        before = Service(self.unit).start
-        self.restart('restart')
-        agent = wait_until_healthy(self.unit, before)
+        service = Service(self.unit)
+        if service.active and service.start == before:
+            reason, agent = 'not-restarted', introspect() or '-'
+        else:
+            revive_unit(self.unit)
+            reason, agent = 'agent-unhealthy', wait_until_healthy(self.unit, service.start)
         if agent is None:
-            raise Done('rollback-failed', 'agent-unhealthy')
+            raise Done('rollback-failed', reason)
         if self.vouches(good):
             self.version = str(self.stamp.get('version'))
         self.forget()
-        raise Done('rolled-back', 'agent-unhealthy', agent)
+        raise Done('rolled-back', reason, agent)
 
     def forget(self):
-        remove(BACKUP)
         remove(RECORD)
+        remove(BACKUP)  # last: as long as it is there, the next run takes this one for cut short
 
 
 # ---- the end of the run
 
 SENTENCES = {
-    'busy': 'another run holds the lock; nothing was done.',
+    'busy': 'another run holds the lock, or somebody else changes the file just now; nothing was done.',
     'fetch-failed': 'the secret could not be read; nothing was changed.',
     'refused': 'the stored config or a parameter is not usable; nothing was changed.',
     'rolled-back': 'the agent did not become healthy with the new credentials; the old file is back and the agent runs.',

@@ -29,7 +29,10 @@ export interface NodeStatus {
 
 /** Exit codes of the script beside 0. SSM gives 137, 168, 169, 194 and 3010 a meaning of their own, so none is one of them. */
 export const NODE_EXITS: Readonly<Record<number, { readonly result: NodeResult; readonly meaning: string }>> = {
-  10: { result: 'busy', meaning: 'Another run held the lock for a minute; nothing was done.' },
+  10: {
+    result: 'busy',
+    meaning: 'Another run held the lock for a minute, or somebody else changed the file; nothing was done.',
+  },
   11: { result: 'fetch-failed', meaning: 'The instance could not read the secret; nothing was changed.' },
   12: { result: 'refused', meaning: 'The stored config or a parameter is not usable; nothing was changed.' },
   13: { result: 'rolled-back', meaning: 'The agent was unhealthy with the new file; it runs again with the old one.' },

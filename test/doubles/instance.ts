@@ -3,12 +3,13 @@
  * Needs bash and python3, no root and no network but loopback.
  */
 
-import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Credential } from '../../src/core/ports.ts'
 import { AgentDouble } from './instance-agent.ts'
 import { MetadataDouble, type RoleCredentials } from './instance-metadata.ts'
+import { type ScriptOrder, type ScriptOutcome, ScriptRunner } from './instance-script.ts'
 import { ServiceDouble } from './instance-service.ts'
 
 export interface InstanceOptions {
@@ -26,13 +27,6 @@ export interface InstanceOptions {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-export interface ScriptOutcome {
-  readonly exitCode: number
-  readonly stdout: string
-  readonly stderr: string
-  readonly timedOut: boolean
-}
-
 export interface Instance {
   readonly id: string
   /** The path of /etc/ecs/ecs.config. */
@@ -42,8 +36,7 @@ export interface Instance {
   readonly agent: AgentDouble
   readonly service: ServiceDouble
   readonly metadata: MetadataDouble
-  /** Runs a script as the SSM agent does: as a file, in a process group of its own, which is killed when time is over. */
-  run(script: string, env: Readonly<Record<string, string>>, timeoutSeconds: number): Promise<ScriptOutcome>
+  run(order: ScriptOrder): Promise<ScriptOutcome>
   /** Kills what runs just now, as a reboot would. */
   kill(): void
   /** What its agent pulls an image with; null: anonymously, or the agent does not run. */
@@ -51,9 +44,9 @@ export interface Instance {
   close(): Promise<void>
 }
 
-/** Waits that suit a test: nothing here takes long, and a second of patience is for a busy machine. */
+/** Waits for instances on which nothing takes long; the patience is for a busy machine. */
 const WAITS = {
-  ECS_PULL_AUTH_HEALTH_SECONDS: '1',
+  ECS_PULL_AUTH_HEALTH_SECONDS: '3',
   ECS_PULL_AUTH_POLL_SECONDS: '0.01',
 }
 
@@ -82,10 +75,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   }
   service.start()
 
-  const running = new Set<number>()
-  const kill = () => {
-    for (const group of running) killGroup(group)
-  }
+  const scripts = new ScriptRunner(join(folder, 'ssm'), environment)
   return {
     id,
     configFile,
@@ -93,12 +83,11 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     agent,
     service,
     metadata,
-    run: (script, env, timeoutSeconds) =>
-      runScript(join(folder, 'ssm'), script, { ...environment, ...env }, timeoutSeconds, running),
-    kill,
+    run: (order) => scripts.run(order),
+    kill: () => scripts.kill(),
     credentialFor: (image) => agent.credentialFor(image),
     async close() {
-      kill()
+      scripts.kill()
       await Promise.all([service.close(), metadata.close(), agent.close()])
     },
   }
@@ -111,67 +100,14 @@ function findPython(): string {
   return python
 }
 
-/** amazon-ssm-agent, agent/framework/processor and plugins/runscript: `sh -c <path>`, the first line of the file counts. */
-async function runScript(
-  folder: string,
-  script: string,
-  env: Readonly<Record<string, string>>,
-  timeoutSeconds: number,
-  running: Set<number>,
-): Promise<ScriptOutcome> {
-  const file = join(mkdtempSync(join(folder, 'command-')), '_script.sh')
-  writeFileSync(file, script, { mode: 0o700 })
-  const child = spawn('/bin/sh', ['-c', file], {
-    cwd: dirname(file),
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const group = child.pid ?? 0
-  running.add(group)
-  let timedOut = false
-  const timer = setTimeout(() => {
-    timedOut = true
-    killGroup(group)
-  }, timeoutSeconds * 1000)
-  const output = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output.stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output.stderr += text
-  })
-  const exitCode = await new Promise<number>((done, failed) => {
-    child.on('error', failed)
-    child.on('close', (code) => done(code ?? 137))
-  })
-  clearTimeout(timer)
-  running.delete(group)
-  rmSync(dirname(file), { recursive: true, force: true })
-  return { exitCode, ...output, timedOut }
-}
-
-function killGroup(group: number): void {
-  try {
-    process.kill(-group, 'SIGKILL')
-  } catch {
-    // It has ended by itself.
-  }
-}
-
 /** What an SSM double calls to run a document's script on one of these instances. */
 export function runnerOn(instances: readonly Instance[]) {
   const byId = new Map(instances.map((instance) => [instance.id, instance]))
   return {
-    async run(job: {
-      instanceId: string
-      script: string
-      env: Readonly<Record<string, string>>
-      timeoutSeconds: number
-    }) {
-      const instance = byId.get(job.instanceId)
-      if (instance === undefined) throw new Error(`There is no instance ${job.instanceId}.`)
-      return await instance.run(job.script, job.env, job.timeoutSeconds)
+    async run({ instanceId, ...order }: ScriptOrder & { readonly instanceId: string }): Promise<ScriptOutcome> {
+      const instance = byId.get(instanceId)
+      if (instance === undefined) throw new Error(`There is no instance ${instanceId}.`)
+      return await instance.run(order)
     },
   }
 }
