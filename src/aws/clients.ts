@@ -3,7 +3,7 @@
 import { Agent } from 'node:https'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SSMClient } from '@aws-sdk/client-ssm'
-import { toPullAuthError } from './failure.ts'
+import { ask } from './failure.ts'
 
 export interface ClientOptions {
   /** Default: what the SDK finds in the environment or the shared config files. */
@@ -12,7 +12,7 @@ export interface ClientOptions {
   readonly userAgent: [string, string][]
   /** HTTPS_PROXY, NO_PROXY and their kin; Node 24 follows them for AWS calls, older ones ignore them. */
   readonly proxyEnv?: Readonly<Record<string, string | undefined>>
-  /** For the demo, which must reach its own doubles and nothing else, whatever the environment says. */
+  /** For the demo and tests, which must reach their own doubles and nothing else, whatever the environment says. */
   readonly only?: { readonly endpoint: string; readonly accessKeyId: string; readonly secretAccessKey: string }
 }
 
@@ -47,11 +47,7 @@ export function createClients(options: ClientOptions): Clients {
 
 /** The Region that calls go to. Throws AWS_CREDENTIALS when none is configured. */
 export async function callerRegion(clients: Clients): Promise<string> {
-  try {
-    return await clients.ssm.config.region()
-  } catch (thrown) {
-    throw toPullAuthError(thrown, { action: 'ssm:*', subject: 'AWS' })
-  }
+  return await ask({ action: 'ssm:any call', subject: 'AWS' }, () => clients.ssm.config.region())
 }
 
 function proxyAgent(env: ClientOptions['proxyEnv']): { httpsAgent?: Agent } {

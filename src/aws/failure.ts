@@ -10,12 +10,11 @@ export interface Asked {
 }
 
 /** What is special to one operation: its own meaning of some error classes. */
-export type Meanings = Readonly<Record<string, readonly [code: ErrorCode, message: string, hint: string]>>
+export type Meanings = Readonly<Record<string, Meaning>>
+type Meaning = readonly [code: ErrorCode, message: string, hint: string]
 
 /** The parts of an SDK error that are safe to look at. Its message may quote a request and is used for two matches only. */
-interface SdkError {
-  readonly name: string
-  readonly message: string
+interface SdkError extends Error {
   readonly code?: unknown
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string }
 }
@@ -59,35 +58,48 @@ const DENIED: ReadonlySet<string> = new Set([
   'UnauthorizedOperation',
 ])
 
-/** Names of socket and DNS failures, and of timeouts that the SDK raises itself. */
-const NETWORK = /^(E[A-Z]{3,}[A-Z_0-9]*|ERR_[A-Z_0-9]+|CERT_[A-Z_]+|[A-Z_]*CERTIFICATE[A-Z_]*|UNABLE_TO_[A-Z_]+)$/
+/** Failures of connection, name look-up and time, by class or code; TLS codes by their shape. */
+const NO_ANSWER: ReadonlySet<string> = new Set([
+  'TimeoutError',
+  'AbortError',
+  'RequestTimeout',
+  'RequestTimeoutException',
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ECONNABORTED',
+  'EPIPE',
+  'EPROTO',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+const TLS = /^(ERR_(SSL|TLS|PROXY)_[A-Z_0-9]+|[A-Z_]*CERT[A-Z_]*|UNABLE_TO_[A-Z_]+)$/
 
-/** Wraps one call. `meanings` are looked up first, by class name. */
+/** Makes one call. `meanings` are looked up first, by class name. What is no failure of the call is thrown as it is. */
 export async function ask<T>(asked: Asked, call: () => Promise<T>, meanings: Meanings = {}): Promise<T> {
   try {
     return await call()
   } catch (thrown) {
-    throw toPullAuthError(thrown, asked, meanings)
+    if (thrown instanceof PullAuthError || !(thrown instanceof Error)) throw thrown
+    const meaning = Object.hasOwn(meanings, thrown.name) ? meanings[thrown.name] : general(thrown, asked)
+    if (meaning === undefined) throw thrown
+    const [code, message, hint] = meaning
+    throw new PullAuthError(code, message, hint, describe(thrown))
   }
 }
 
-export function toPullAuthError(thrown: unknown, asked: Asked, meanings: Meanings = {}): PullAuthError {
-  if (thrown instanceof PullAuthError) return thrown
-  const error = asSdkError(thrown)
-  const operation = asked.action.split(':')[1] ?? asked.action
-  const what = `${operation} of ${asked.subject}`
-  const meaning = Object.hasOwn(meanings, error.name) ? meanings[error.name] : undefined
-  if (meaning !== undefined) return new PullAuthError(...meaning, describe(error))
-  const [code, message, hint] = general(error, asked, what)
-  return new PullAuthError(code, message, hint, describe(error))
-}
-
-function general(error: SdkError, asked: Asked, what: string): readonly [ErrorCode, string, string] {
-  const status = error.$metadata?.httpStatusCode ?? 0
+/** What every operation's errors mean alike; undefined for a defect of ours, such as a TypeError. */
+function general(error: SdkError, asked: Asked): Meaning | undefined {
   const { name } = error
+  const status = error.$metadata?.httpStatusCode ?? 0
+  const what = `${asked.action.split(':')[1]} of ${asked.subject}`
   if (DENIED.has(name)) return denied(error, asked, what)
-  if (CREDENTIALS.has(name) || (status === 0 && /\bregion\b/i.test(error.message) && name === 'Error'))
-    return credentials(error, what)
+  // ENOENT, EACCES: the file that holds a web identity token or a profile.
+  if (CREDENTIALS.has(name) || error.code === 'ENOENT' || error.code === 'EACCES') return credentials(name, what)
   if (THROTTLES.has(name) || status === 429) {
     return [
       'AWS_THROTTLED',
@@ -98,18 +110,23 @@ function general(error: SdkError, asked: Asked, what: string): readonly [ErrorCo
   if (status >= 500 || isNetwork(error)) {
     return [
       'AWS_UNAVAILABLE',
-      `${what} had no usable answer (${kindOf(error, status)}).`,
+      `${what} had no usable answer (${status >= 500 ? `HTTP ${status}` : String(error.code ?? name)}).`,
       'Run again: every step finds out first what has taken effect. If it stays so, check Region, endpoint, proxy and the AWS status page.',
     ]
   }
-  if (status === 0 && !isAnswer(name)) {
-    return ['INTERNAL', `${what} failed before it was sent (${name}).`, 'Open an issue with the stack.']
+  if (status >= 400) return ['AWS_REFUSED', `AWS refused ${what} (${name}).`, hintOf(name)]
+  if (name === 'Error' && error.message === 'Region is missing') {
+    return [
+      'AWS_CREDENTIALS',
+      `${what} needs a Region, and none is set.`,
+      'Set AWS_REGION, or the Region of the plan or the profile.',
+    ]
   }
-  return ['AWS_REFUSED', `AWS refused ${what} (${name}).`, hintOf(name)]
+  return undefined
 }
 
 /** Names the action that is missing; with a customer managed key it is often the key's. */
-function denied(error: SdkError, asked: Asked, what: string): readonly [ErrorCode, string, string] {
+function denied(error: SdkError, asked: Asked, what: string): Meaning {
   if (/\bkms\b/i.test(error.message)) {
     return [
       'ACCESS_DENIED',
@@ -124,18 +141,12 @@ function denied(error: SdkError, asked: Asked, what: string): readonly [ErrorCod
   ]
 }
 
-function credentials(error: SdkError, what: string): readonly [ErrorCode, string, string] {
-  return error.name === 'Error'
-    ? [
-        'AWS_CREDENTIALS',
-        `${what} needs a Region, and none is set.`,
-        'Set AWS_REGION, or the Region of the plan or the profile.',
-      ]
-    : [
-        'AWS_CREDENTIALS',
-        `${what} was not accepted with the AWS credentials at hand (${error.name}).`,
-        'Check that credentials are set, of this account and partition, and not expired; in a workflow, run aws-actions/configure-aws-credentials first.',
-      ]
+function credentials(name: string, what: string): Meaning {
+  return [
+    'AWS_CREDENTIALS',
+    `${what} was not possible with the AWS credentials at hand (${name}).`,
+    'Check that credentials are set, of this account and partition, not expired, and that the clock is right; in a workflow, run aws-actions/configure-aws-credentials first.',
+  ]
 }
 
 function hintOf(name: string): string {
@@ -150,29 +161,11 @@ function hintOf(name: string): string {
   }
 }
 
-function isNetwork(error: SdkError): boolean {
-  const { name, code } = error
-  if (
-    name === 'TimeoutError' ||
-    name === 'AbortError' ||
-    name === 'RequestTimeout' ||
-    name === 'RequestTimeoutException'
-  )
-    return true
+function isNetwork({ name, code, $metadata }: SdkError): boolean {
+  const kind = typeof code === 'string' ? code : ''
+  if (NO_ANSWER.has(name) || NO_ANSWER.has(kind) || TLS.test(kind)) return true
   // An answer that is no JSON: a proxy's or load balancer's page.
-  return name === 'SyntaxError' || (typeof code === 'string' && NETWORK.test(code))
-}
-
-/** Modelled exceptions end so, also where a double or a proxy forgot the status. */
-function isAnswer(name: string): boolean {
-  return (
-    /(Exception|Failure|Error)$/.test(name) && !/^(Type|Range|Reference|Syntax|URI|Eval|Aggregate)?Error$/.test(name)
-  )
-}
-
-function kindOf(error: SdkError, status: number): string {
-  if (status >= 500) return `HTTP ${status}`
-  return typeof error.code === 'string' ? error.code : error.name
+  return name === 'SyntaxError' && $metadata !== undefined
 }
 
 /** Class, status and request id: what support needs. The SDK's own error holds the request with its headers and body. */
@@ -180,10 +173,6 @@ function describe(error: SdkError): Error {
   const { httpStatusCode, requestId } = error.$metadata ?? {}
   const parts = [error.name, httpStatusCode === undefined ? '' : `HTTP ${httpStatusCode}`, requestId ?? '']
   return new Error(parts.filter((part) => part !== '').join(', '))
-}
-
-function asSdkError(thrown: unknown): SdkError {
-  return thrown instanceof Error ? thrown : new Error(typeof thrown)
 }
 
 /** Tells two cases of one class apart, where only the text does; texts recorded in the facts, sections 2 and 4. */

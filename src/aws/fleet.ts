@@ -2,6 +2,7 @@
 
 import {
   CancelCommandCommand,
+  type CommandFilter,
   type CommandInvocation,
   DescribeDocumentCommand,
   ListCommandInvocationsCommand,
@@ -10,6 +11,7 @@ import {
   SendCommandCommand,
   type SSMClient,
 } from '@aws-sdk/client-ssm'
+import { PullAuthError } from '../core/errors.ts'
 import type {
   Command,
   CommandOrder,
@@ -25,8 +27,9 @@ import { ask } from './failure.ts'
 
 /** The most that one page holds (facts, SSM section 7.1). */
 const PAGE = 50
-/** 50,000 instances; a NextToken that never ends is a known fault (facts 7.2). */
-const MOST_PAGES = 1_000
+/** Twice what 50,000 instances need. */
+const MOST_PAGES = 2_000
+const MOST_EMPTY_PAGES = 20
 const OUTPUT = 2_500
 
 export function createFleet(client: SSMClient): Fleet {
@@ -112,18 +115,16 @@ function hintFor(name: string): string {
 
 async function recent(client: SSMClient, name: string, since: Millis): Promise<readonly Command[]> {
   const asked = { action: 'ssm:ListCommands', subject: `document ${name}` }
-  const found: SdkCommand[] = []
   // The filter takes whole seconds; the command that was sent in this second must not be missed.
   const after = `${new Date(since).toISOString().slice(0, 19)}Z`
-  const Filters = [
-    { key: 'DocumentName' as const, value: name },
-    { key: 'InvokedAfter' as const, value: after },
+  const Filters: CommandFilter[] = [
+    { key: 'DocumentName', value: name },
+    { key: 'InvokedAfter', value: after },
   ]
-  for await (const page of pages((token) =>
-    ask(asked, () => client.send(new ListCommandsCommand({ Filters, MaxResults: PAGE, ...token }))),
-  )) {
-    found.push(...(page.Commands ?? []))
-  }
+  const next = (token: { NextToken?: string }) =>
+    ask(asked, () => client.send(new ListCommandsCommand({ Filters, MaxResults: PAGE, ...token })))
+  const found: SdkCommand[] = []
+  for await (const { Commands = [] } of pages(next, (page) => page.Commands?.length ?? 0)) found.push(...Commands)
   const age = ({ RequestedDateTime }: SdkCommand) => RequestedDateTime?.getTime() ?? 0
   return found.sort((a, b) => age(b) - age(a)).map(commandOf)
 }
@@ -146,19 +147,18 @@ async function command(client: SSMClient, id: string): Promise<Command | null> {
 /** Filtered once more by what the invocation itself says, so that each appears under exactly one status. */
 async function* invocations(client: SSMClient, id: string, status?: InvocationStatus): AsyncGenerator<Invocation> {
   const asked = { action: 'ssm:ListCommandInvocations', subject: `command ${id}` }
-  const filter =
-    status === undefined || !FILTERABLE.has(status) ? {} : { Filters: [{ key: 'Status' as const, value: status }] }
-  for await (const page of pages((token) =>
-    ask(asked, () =>
-      client.send(
-        new ListCommandInvocationsCommand({ CommandId: id, Details: true, MaxResults: PAGE, ...filter, ...token }),
-      ),
-    ),
-  )) {
-    for (const found of page.CommandInvocations ?? []) {
-      const invocation = invocationOf(found)
-      if (status === undefined || invocation.status === status) yield invocation
-    }
+  const Filters: CommandFilter[] = [{ key: 'Status', value: status ?? '' }]
+  const input = {
+    CommandId: id,
+    Details: true,
+    MaxResults: PAGE,
+    ...(status !== undefined && FILTERABLE.has(status) ? { Filters } : {}),
+  }
+  const next = (token: { NextToken?: string }) =>
+    ask(asked, () => client.send(new ListCommandInvocationsCommand({ ...input, ...token })))
+  for await (const { CommandInvocations = [] } of pages(next, (page) => page.CommandInvocations?.length ?? 0)) {
+    const all = CommandInvocations.map(invocationOf)
+    yield* status === undefined ? all : all.filter((invocation) => invocation.status === status)
   }
 }
 
@@ -167,16 +167,28 @@ async function cancel(client: SSMClient, id: string): Promise<void> {
   await ask(asked, () => client.send(new CancelCommandCommand({ CommandId: id })))
 }
 
+/**
+ * All pages. A NextToken that never ends is a known fault (facts 7.2): a repeated one, or many empty pages, is the end;
+ * a list that still goes on is an error, because what it does not show could be an instance that failed.
+ */
 async function* pages<Page extends { NextToken?: string | undefined }>(
   next: (token: { NextToken?: string }) => Promise<Page>,
+  size: (page: Page) => number,
 ): AsyncGenerator<Page> {
   let token: string | undefined
-  for (let page = 0; page < MOST_PAGES; page += 1) {
-    const answer = await next(token === undefined ? {} : { NextToken: token })
-    yield answer
-    if (!answer.NextToken || answer.NextToken === token) return
-    token = answer.NextToken
+  let empty = 0
+  for (let number = 0; number < MOST_PAGES; number += 1) {
+    const page = await next(token === undefined ? {} : { NextToken: token })
+    yield page
+    empty = size(page) === 0 ? empty + 1 : 0
+    if (!page.NextToken || page.NextToken === token || empty === MOST_EMPTY_PAGES) return
+    token = page.NextToken
   }
+  throw new PullAuthError(
+    'AWS_UNAVAILABLE',
+    `A list of Systems Manager did not end after ${MOST_PAGES} pages.`,
+    'Run again; if it stays so, use narrower fleet.targets.',
+  )
 }
 
 function commandOf(found: SdkCommand): Command {
@@ -199,7 +211,6 @@ function invocationOf(found: CommandInvocation): Invocation {
   return {
     instanceId: found.InstanceId ?? '',
     status: statusOf(INVOCATION_STATUSES, found.StatusDetails, found.Status) ?? 'InProgress',
-    // Steps for other platforms are skipped and print nothing.
     output: outputs
       .filter((output) => output !== '')
       .join('\n')

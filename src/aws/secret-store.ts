@@ -57,35 +57,22 @@ async function read(
     ...(version === undefined ? {} : { VersionId: version }),
     ...(label === undefined ? {} : { VersionStage: label }),
   })
-  const asked = { action: 'secretsmanager:GetSecretValue', subject: `${secret} (${which})` }
-  const answer = await ask(
-    asked,
-    async () => {
-      try {
-        return await client.send(command)
-      } catch (thrown) {
-        // One class for both; the texts are recorded: "the specified secret." and "the specified secret value for …".
-        if (says(thrown, 'ResourceNotFoundException', /secret value/)) throw noVersion(secret, which, thrown)
-        if (isDeleted(thrown)) throw deleted(secret)
-        throw thrown
-      }
-    },
-    {
-      ...missing(secret),
-      InvalidRequestException: [
-        'LABEL_MOVED',
-        `${label} of ${secret} is not on version ${version} any more.`,
-        'Another writer moved the label; describe the secret and decide again.',
-      ],
-    },
-  )
-  if (answer.SecretString === undefined) {
-    throw new PullAuthError(
-      'CONFIG_NOT_ECS',
-      `${secret} (${which}) holds SecretBinary, not text.`,
-      'Store the ecs.config or the credential as SecretString: aws secretsmanager put-secret-value --secret-string file://ecs.config',
-    )
+  const send = async () => {
+    try {
+      return await client.send(command)
+    } catch (thrown) {
+      // One class for both; the texts are recorded: "the specified secret." and "the specified secret value for …".
+      throw says(thrown, 'ResourceNotFoundException', /secret value/) ? noVersion(secret, which) : thrown
+    }
   }
+  const asked = { action: 'secretsmanager:GetSecretValue', subject: `${secret} (${which})` }
+  const answer = await ask(asked, () => refuseDeleted(secret, send), {
+    ...missing(secret),
+    ...(version !== undefined && label !== undefined
+      ? { InvalidRequestException: labelElsewhere(secret, label, version) }
+      : {}),
+  })
+  if (answer.SecretString === undefined) throw binary(secret, which)
   return { versionId: (answer.VersionId ?? version ?? '') as VersionId, text: new Secret(answer.SecretString) }
 }
 
@@ -149,8 +136,8 @@ async function startRotation(client: SecretsManagerClient, secret: SecretArn, ve
     try {
       await client.send(command)
     } catch (thrown) {
-      if (says(thrown, 'InvalidRequestException', /rotation function/i)) throw notConfigured(secret, thrown)
-      if (says(thrown, 'AccessDeniedException', /cannot invoke/i)) throw notInvocable(secret, thrown)
+      if (says(thrown, 'InvalidRequestException', /rotation function/i)) throw notConfigured(secret)
+      if (says(thrown, 'AccessDeniedException', /cannot invoke/i)) throw notInvocable(secret)
       throw thrown
     }
   }
@@ -196,29 +183,42 @@ function deleted(secret: string): PullAuthError {
   )
 }
 
-function noVersion(secret: string, which: string, thrown: unknown): PullAuthError {
+function labelElsewhere(secret: string, label: string, version: VersionId) {
+  return [
+    'LABEL_MOVED',
+    `${label} of ${secret} is not on version ${version} (any more).`,
+    'Another writer moved the label; describe the secret and decide again.',
+  ] as const
+}
+
+function noVersion(secret: string, which: string): PullAuthError {
   return new PullAuthError(
     'VERSION_NOT_FOUND',
     `${secret} has no value at ${which} (yet).`,
     'A new version can take some seconds to be seen; a rotation that failed may have left an empty one.',
-    thrown instanceof Error ? new Error(thrown.name) : undefined,
   )
 }
 
-function notConfigured(secret: string, thrown: unknown): PullAuthError {
+function binary(secret: string, which: string): PullAuthError {
+  return new PullAuthError(
+    'CONFIG_NOT_ECS',
+    `${secret} (${which}) holds SecretBinary, not text.`,
+    'Store the ecs.config or the credential as SecretString: aws secretsmanager put-secret-value --secret-string file://ecs.config',
+  )
+}
+
+function notConfigured(secret: string): PullAuthError {
   return new PullAuthError(
     'ROTATION_DISABLED',
     `${secret} has no rotation function.`,
     'Deploy the stack that configures it, or let the workflow rotate the secret itself.',
-    thrown instanceof Error ? new Error(thrown.name) : undefined,
   )
 }
 
-function notInvocable(secret: string, thrown: unknown): PullAuthError {
+function notInvocable(secret: string): PullAuthError {
   return new PullAuthError(
     'ACCESS_DENIED',
     `Secrets Manager may not invoke the rotation function of ${secret}.`,
     'Give the function a permission for principal secretsmanager.amazonaws.com (with source-account), and the caller lambda:InvokeFunction.',
-    thrown instanceof Error ? new Error(thrown.name) : undefined,
   )
 }

@@ -27,6 +27,8 @@ export type Platform = 'Linux' | 'Windows' | 'MacOS'
 export interface InstanceSeed {
   readonly id: string
   readonly tags?: Readonly<Record<string, string>>
+  /** Names of the resource groups it is in. */
+  readonly groups?: readonly string[]
   /** Connected to Systems Manager; default true. */
   readonly online?: boolean
   readonly platform?: Platform
@@ -41,6 +43,7 @@ export type Instance = Required<InstanceSeed>
 export function instanceOf(seed: InstanceSeed): Instance {
   return {
     tags: {},
+    groups: [],
     online: true,
     platform: 'Linux',
     agentVersion: '3.3.3572.0',
@@ -73,9 +76,11 @@ export function matchTargets(instances: Iterable<Instance>, targets: readonly Ta
   return [...instances].filter((instance) => targets.every((target) => matches(instance, target)))
 }
 
-function matches({ id, tags }: Instance, { key, values }: Target): boolean {
+function matches({ id, tags, groups }: Instance, { key, values }: Target): boolean {
   if (key === 'InstanceIds') return values.includes(id)
   if (key === 'tag-key') return values.some((name) => Object.hasOwn(tags, name))
+  if (key === 'resource-groups:Name') return groups.some((group) => values.includes(group))
+  if (key === 'resource-groups:ResourceTypeFilters') return values.includes('AWS::EC2::Instance')
   const name = key.slice('tag:'.length)
   return key.startsWith('tag:') && Object.hasOwn(tags, name) && values.includes(tags[name] ?? '')
 }

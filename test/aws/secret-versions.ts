@@ -60,7 +60,12 @@ export class SecretVersions {
     const known = versions.has(version.id)
     if (!known) prune(versions, this.#now.labels, version.createdAt)
     versions.set(version.id, version)
-    this.#change({ versions, labels: attach(this.#now.labels, labels, version.id) })
+    const attached = attach(this.#now.labels, labels, version.id)
+    // A Put of AWSCURRENT takes a left-over AWSPENDING off the version that was current (recorded: current_pending).
+    const leftOver =
+      labels.includes(CURRENT) && this.holder(PENDING) === this.holder(CURRENT) && !labels.includes(PENDING)
+    if (leftOver) attached.delete(PENDING)
+    this.#change({ versions, labels: attached })
   }
 
   /**
@@ -135,11 +140,7 @@ export class SecretVersions {
 }
 
 /** Moving AWSCURRENT moves AWSPREVIOUS to the version it left (section 3). */
-function attach(
-  labels: ReadonlyMap<string, string>,
-  moving: readonly string[],
-  to: string,
-): ReadonlyMap<string, string> {
+function attach(labels: ReadonlyMap<string, string>, moving: readonly string[], to: string): Map<string, string> {
   const next = new Map(labels)
   const left = labels.get(CURRENT)
   for (const label of moving) next.set(label, to)

@@ -21,8 +21,8 @@ export interface AwsOptions extends SsmSetup {
   readonly region?: string
   /** Default 123456789012. */
   readonly account?: string
-  /** Who may sign, and for what; default: any access key, for everything. */
-  readonly identities?: readonly Identity[]
+  /** Who may sign, and for what; null, the default: any access key, for everything. */
+  readonly identities?: readonly Identity[] | null
   readonly onEvent?: EventHandler
   readonly invokeLambda?: RotationSetup['invokeLambda']
   readonly rotation?: Omit<RotationSetup, 'invokeLambda'>
@@ -78,8 +78,9 @@ export async function startAws(options: AwsOptions): Promise<AwsDouble> {
     requests,
     idle: () => world.idle(),
     close: async () => {
+      world.stop()
       await closeServer(server)
-      await world.close()
+      await world.finish()
     },
   }
 }
@@ -117,10 +118,16 @@ async function serve(front: Front, request: IncomingMessage, response: ServerRes
     if (fault?.kind === 'lost') request.socket.destroy()
     else send(response, 200, answer)
   } catch (thrown) {
-    const refusal = thrown instanceof AwsRefusal ? thrown : new AwsRefusal('InternalFailure', String(thrown), 500)
+    const refusal = thrown instanceof AwsRefusal ? thrown : defect(front, thrown)
     if (asked !== null) asked.record.outcome = refusal.type
     sendRefusal(response, refusal)
   }
+}
+
+/** Not a refusal but a bug of the double or of a fault's callback: answered as such, and thrown by `close`. */
+function defect(front: Front, thrown: unknown): AwsRefusal {
+  front.world.fail(thrown)
+  return new AwsRefusal('InternalFailure', 'The double failed; close() throws why.', 500)
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {

@@ -1,7 +1,7 @@
 /** What the SSM agent does with a document on an instance: parameters, preconditions, steps, exit codes (facts, SSM section 2). */
 
+import { type CommandDocument, type DocumentStep, runsOn } from './document-content.ts'
 import { exportsParameters, type Instance, type InstanceRunner, type ScriptResult } from './instances.ts'
-import { type CommandDocument, type DocumentStep, runsOn } from './ssm-documents.ts'
 import { isObject, type Json } from './wire.ts'
 
 export type StepStatus = 'Success' | 'Failed' | 'ExecutionTimedOut' | 'Cancelled'

@@ -1,6 +1,6 @@
 /** The service's checks of a command's parameters against its document (facts, SSM section 2.1). */
 
-import type { CommandDocument, DocumentParameter } from './ssm-documents.ts'
+import type { CommandDocument, DocumentParameter } from './document-content.ts'
 import { AwsRefusal } from './wire.ts'
 
 /** Given values and defaults of all declared parameters; throws InvalidParameters. */

@@ -1,8 +1,9 @@
 /** One Run Command under way: rate control, errors, expiry, cancelling, and what its status is (facts, SSM sections 5 and 6). */
 
+import { platformsOf } from './document-content.ts'
 import type { Instance, InstanceRunner } from './instances.ts'
 import { documentStatus, runDocument, type StepResult, stepTimeout } from './ssm-agent.ts'
-import { type DocumentVersion, platformsOf } from './ssm-documents.ts'
+import type { DocumentVersion } from './ssm-documents.ts'
 import type { World } from './world.ts'
 
 export type InvocationState =
@@ -155,7 +156,6 @@ export class Rollout {
   async #deliver(invocation: CommandInvocation): Promise<void> {
     if (invocation.state !== 'Pending' || this.#world.closing.aborted) return
     const { instance } = invocation
-    if (this.errors > this.#tolerated) return this.#set(invocation, 'Terminated')
     if (instance.delivery !== 'ok')
       return this.#set(invocation, instance.delivery === 'denied' ? 'AccessDenied' : 'Undeliverable')
     if (!platformsOf(this.order.document.document).includes(instance.platform))
@@ -176,6 +176,12 @@ export class Rollout {
     if (isEnd(invocation.state)) return
     invocation.steps = steps
     this.#set(invocation, documentStatus(steps))
+    if (this.errors > this.#tolerated) this.#stopSending()
+  }
+
+  /** The error after the last tolerated one: what runs goes on, the rest is Terminated, connected or not (section 5). */
+  #stopSending(): void {
+    for (const invocation of this.invocations) if (invocation.state === 'Pending') this.#set(invocation, 'Terminated')
   }
 
   #set(invocation: CommandInvocation, state: InvocationState): void {

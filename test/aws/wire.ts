@@ -125,7 +125,7 @@ export function structure<M extends Members, R extends keyof M & string = never>
   return shape((value, path): Structure<M, R> => {
     if (!isObject(value)) throw wrongType(path)
     for (const name of required)
-      if (value[name] === undefined) throw constraint(member(path, name), 'Member must not be null')
+      if (value[name] == null) throw constraint(member(path, name), 'Member must not be null')
     const known = Object.entries(value).filter(([, given]) => given !== null && given !== undefined)
     return Object.fromEntries(
       known.map(([name, given]) => {

@@ -62,11 +62,13 @@ export class World {
   background(work: () => Promise<void>): void {
     const task: Promise<void> = Promise.resolve()
       .then(work)
-      .catch((thrown: unknown) => {
-        if (!this.closing.aborted) this.#failures.push(thrown)
-      })
+      .catch((thrown: unknown) => this.fail(thrown))
       .finally(() => this.#tasks.delete(task))
     this.#tasks.add(task)
+  }
+
+  fail(thrown: unknown): void {
+    if (!this.closing.aborted) this.#failures.push(thrown)
   }
 
   /** Until nothing goes on any more. */
@@ -74,8 +76,13 @@ export class World {
     while (this.#tasks.size > 0) await Promise.all(this.#tasks)
   }
 
-  async close(): Promise<void> {
+  /** From now on nothing new begins, and what fails because of that is no failure. */
+  stop(): void {
     this.#closing.abort(new Error('The double was closed.'))
+  }
+
+  /** Waits for what was under way; throws what failed before `stop`. */
+  async finish(): Promise<void> {
     await this.idle()
     if (this.#failures.length > 0) throw new AggregateError(this.#failures, 'Work behind the AWS double failed.')
   }
