@@ -4,7 +4,6 @@ Rules: amazon-ecs-agent 1.105.1, ecs-init/docker/docker.go getEnvVars and agent/
 Text is decoded with surrogateescape, so that every byte of the instance's own file survives.
 """
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -44,7 +43,7 @@ def merge(text, auth):
     if missing:
         end = '\r' if text.split('\n')[0].endswith('\r') else ''
         if lines[-1] != '':  # the last line had no line end
-            lines[-1] = lines[-1].rstrip('\r') + end
+            lines[-1] += '' if lines[-1].endswith('\r') else end
             lines.append('')
         lines[-1:] = [key + '=' + value + end for key, value in missing.items()] + ['']
     return '\n'.join(lines)
@@ -154,10 +153,10 @@ def usable(kind, entry):
     """dockercfg: base64 of `user:password`. docker: passed on as it is, and the Docker daemon does not read `auth`."""
     if kind == 'docker':
         return any(entry.get(name) for name in ('username', 'identitytoken', 'registrytoken'))
-    try:
-        return b':' in base64.b64decode(re.sub('[\r\n]', '', entry.get('auth', '')), validate=True)
-    except (binascii.Error, ValueError):
-        return False
+    packed = re.sub('[\r\n]', '', entry.get('auth', ''))
+    # Stricter than Python's own validation, which takes surplus padding.
+    standard = len(packed) % 4 == 0 and re.match(r'[A-Za-z0-9+/]*={0,2}\Z', packed)
+    return bool(standard) and b':' in base64.b64decode(packed)
 
 
 def cluster(env):

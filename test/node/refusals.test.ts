@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { NODE_EXITS } from '../../src/core/node-status.ts'
 import { type Bench, type Ran, startBench, storedConfig, V1 } from './bench.ts'
 
@@ -70,16 +70,6 @@ const UNUSABLE: Readonly<Record<string, readonly [text: string, reason: string]>
   'more than a secret can hold': [storedConfig('MARK-one', `# ${'x'.repeat(66_000)}`), 'too-large'],
 }
 
-test('a stored config that would lose the agent its registry auth is refused', async (t) => {
-  const bench = await startBench(t)
-  for (const [name, [text, reason]] of Object.entries(UNUSABLE)) {
-    await t.test(name, async () => {
-      bench.secret.text = text
-      assertUntouched(bench, await bench.reload(), 12, reason)
-    })
-  }
-})
-
 const USABLE: Readonly<Record<string, string>> = {
   'a broken entry beside a good one': cfg(`{"x.io":{"auth":"?"},"ghcr.io":{"auth":"${AUTH}"}}`),
   'a null entry beside a good one': cfg(`{"x.io":null,"ghcr.io":{"auth":"${AUTH}","auth":null}}`),
@@ -89,17 +79,6 @@ const USABLE: Readonly<Record<string, string>> = {
   'blanks round the values and Windows line ends': ` ECS_ENGINE_AUTH_TYPE= dockercfg \r\n ECS_ENGINE_AUTH_DATA=\t{"ghcr.io": {"auth":"${AUTH}"}} \r\n`,
   'line feeds inside the base64': cfg(`{"ghcr.io":{"auth":"${AUTH.slice(0, 8)}\\n${AUTH.slice(8)}"}}`),
 }
-
-test('what the agent reads is applied', async (t) => {
-  for (const [name, text] of Object.entries(USABLE)) {
-    await t.test(name, async (t) => {
-      const bench = await startBench(t)
-      bench.secret.text = text
-      assert.equal((await bench.reload()).status.result, 'applied')
-      assert.equal(bench.password(), 'MARK-one')
-    })
-  }
-})
 
 const CLUSTERS: Readonly<Record<string, readonly [file: string | null, stored: readonly string[], refused: boolean]>> =
   {
@@ -220,23 +199,46 @@ const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   jitterSeconds: ['', '-1', '1e9', '0x10', '1000'],
 }
 
-test('a parameter that its pattern does not allow is refused on the instance too', async (t) => {
-  const bench = await startBench(t)
-  for (const [name, values] of Object.entries(PARAMETERS)) {
-    for (const value of values) assertUntouched(bench, await bench.reload({ [name]: value }), 12, `parameter-${name}`)
-  }
-  assert.deepEqual(bench.secret.requests, [])
-})
+describe('what is not applied', { concurrency: 4 }, () => {
+  test('a stored config that would lose the agent its registry auth is refused', async (t) => {
+    const bench = await startBench(t)
+    for (const [name, [text, reason]] of Object.entries(UNUSABLE)) {
+      await t.test(name, async () => {
+        bench.secret.text = text
+        assertUntouched(bench, await bench.reload(), 12, reason)
+      })
+    }
+  })
 
-test('a disk that takes nothing more leaves the old file and the running agent', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  bench.publish('0'.repeat(36), 'MARK-two')
-  const before = bench.config()
-  bench.limitFiles()
-  const { exitCode, status } = await bench.reload()
-  assert.deepEqual([exitCode, status.result, status.version, status.reason], [16, 'write-failed', V1, 'EFBIG'])
-  assert.equal(bench.config(), before)
-  assert.equal(bench.password(), 'MARK-one')
-  assert.equal(bench.restarts(), 1)
+  test('what the agent reads is applied', async (t) => {
+    for (const [name, text] of Object.entries(USABLE)) {
+      await t.test(name, async (t) => {
+        const bench = await startBench(t)
+        bench.secret.text = text
+        assert.equal((await bench.reload()).status.result, 'applied')
+        assert.equal(bench.password(), 'MARK-one')
+      })
+    }
+  })
+
+  test('a parameter that its pattern does not allow is refused on the instance too', async (t) => {
+    const bench = await startBench(t)
+    for (const [name, values] of Object.entries(PARAMETERS)) {
+      for (const value of values) assertUntouched(bench, await bench.reload({ [name]: value }), 12, `parameter-${name}`)
+    }
+    assert.deepEqual(bench.secret.requests, [])
+  })
+
+  test('a disk that takes nothing more leaves the old file and the running agent', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    bench.publish('0'.repeat(36), 'MARK-two')
+    const before = bench.config()
+    bench.limitFiles()
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual([exitCode, status.result, status.version, status.reason], [16, 'write-failed', V1, 'EFBIG'])
+    assert.equal(bench.config(), before)
+    assert.equal(bench.password(), 'MARK-one')
+    assert.equal(bench.restarts(), 1)
+  })
 })

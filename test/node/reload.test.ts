@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { DATA_KEY } from '../../src/core/ecs-config.ts'
 import type { AgentHealth, Variables } from '../doubles/instance-agent.ts'
 import { authLines, filesOf, startBench, storedConfig, V1, V2, V3 } from './bench.ts'
 
 /** Short enough to be waited for in full. */
-const HASTY = { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '1' } }
+const HASTY = { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '2' } }
 
 /** An agent that fares ill with one credential. */
 function breaksOn(password: string, health: AgentHealth) {
@@ -17,312 +17,314 @@ function breaksOn(password: string, health: AgentHealth) {
   return (variables: Variables) => (variables.get(DATA_KEY) === data ? health : 'healthy')
 }
 
-test('the first apply merges the two lines, restarts the agent once and tells the version', async (t) => {
-  const bench = await startBench(t)
-  const { exitCode, stdout, stderr, status } = await bench.reload({ versionId: V1 })
-  assert.equal(exitCode, 0)
-  assert.deepEqual(
-    { ...status, seconds: 0 },
-    { result: 'applied', version: V1, agent: '1.105.1', seconds: 0, reason: null },
-  )
-  assert.match(stdout, /^ecs-pull-auth [^\n]{1,180}\n$/)
-  assert.equal(stderr, '')
-  assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}`)
-  assert.equal(bench.password(), 'MARK-one')
-  assert.equal(bench.restarts(), 1)
-})
-
-test('every file that it leaves is 0600, and neither the last good file nor a temporary one stays', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  const files = filesOf(bench)
-  assert.deepEqual(
-    [...files.keys()],
-    ['etc/ecs/ecs.config', 'run/ecs-pull-auth.lock', 'var/lib/ecs-pull-auth/applied.json'],
-  )
-  assert.deepEqual(new Set(files.values()), new Set([0o600]))
-})
-
-test('a second run changes nothing and restarts nothing', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  const { exitCode, status } = await bench.reload()
-  assert.equal(exitCode, 0)
-  assert.deepEqual([status.result, status.version, status.agent], ['unchanged', V1, '1.105.1'])
-  assert.equal(bench.restarts(), 1)
-})
-
-test('a new version is applied; the one before it is gone from the disk', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  bench.publish(V2, 'MARK-two')
-  const { status } = await bench.reload({ versionId: V2 })
-  assert.deepEqual([status.result, status.version], ['applied', V2])
-  assert.equal(bench.password(), 'MARK-two')
-  assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-two')}`)
-})
-
-test('a new version with the same credentials needs no restart, and is the one that is told', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  bench.publish(V2, 'MARK-one')
-  for (const _ of [1, 2]) {
-    const { status } = await bench.reload()
-    assert.deepEqual([status.result, status.version], ['unchanged', V2])
-  }
-  assert.equal(bench.restarts(), 1)
-})
-
-test('a late command applies what is current and tells that, not the version it was sent for', async (t) => {
-  const bench = await startBench(t)
-  bench.publish(V2, 'MARK-two')
-  const { exitCode, status } = await bench.reload({ versionId: V1 })
-  assert.equal(exitCode, 0)
-  assert.deepEqual([status.result, status.version, status.reason], ['applied', V2, 'other-version'])
-})
-
-test('a file with the wanted text that no run has proven counts as never applied', async (t) => {
-  const bench = await startBench(t, { config: `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}` })
-  const { status } = await bench.reload()
-  assert.equal(status.result, 'applied')
-  assert.equal(bench.restarts(), 1)
-})
-
-test('lines that somebody put into the file meanwhile stay, and auth lines that somebody changed are set right', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  writeFileSync(bench.instance.configFile, `ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\n${storedConfig('edited')}`)
-  const { status } = await bench.reload()
-  assert.equal(status.result, 'applied')
-  assert.equal(bench.config(), `ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\n${storedConfig('MARK-one')}`)
-})
-
-test('an agent that does not register gets its old file back to the byte, and is healthy again', async (t) => {
-  const config = '\t ECS_CLUSTER=prod \r\n# note\n ECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA={}\nECS_X=1'
-  const bench = await startBench(t, { config, ...HASTY })
-  bench.instance.agent.health = breaksOn('MARK-one', 'unregistered')
-  const { exitCode, status, stderr } = await bench.reload()
-  assert.equal(exitCode, 13)
-  assert.deepEqual(
-    [status.result, status.version, status.agent, status.reason],
-    ['rolled-back', null, '1.105.1', 'agent-unhealthy'],
-  )
-  assert.match(stderr, /the old file is back/)
-  assert.equal(bench.config(), config)
-  assert.equal(bench.instance.service.state, 'active')
-})
-
-test('after a rollback the version that still runs is told, and the next good version is applied', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  bench.publish(V2, 'MARK-two')
-  bench.instance.agent.health = breaksOn('MARK-two', 'exits')
-  const { status } = await bench.reload()
-  assert.deepEqual([status.result, status.version], ['rolled-back', V1])
-  assert.equal(bench.password(), 'MARK-one')
-  bench.publish(V3, 'MARK-three')
-  assert.equal((await bench.reload()).status.result, 'applied')
-  assert.equal(bench.password(), 'MARK-three')
-})
-
-test('the same version is tried again after a rollback, and applied when the agent bears it', async (t) => {
-  const bench = await startBench(t)
-  bench.instance.agent.health = breaksOn('MARK-one', 'exits')
-  await bench.reload()
-  bench.instance.agent.health = () => 'healthy'
-  assert.equal((await bench.reload()).status.result, 'applied')
-  assert.equal(bench.password(), 'MARK-one')
-})
-
-test('an agent that registers and dies again and again is not healthy', async (t) => {
-  const bench = await startBench(t, HASTY)
-  await bench.reload()
-  bench.publish(V2, 'MARK-two')
-  bench.instance.agent.health = (variables) =>
-    breaksOn('MARK-two', 'exits')(variables) === 'healthy' ? 'healthy' : 'flaps'
-  const { exitCode, status } = await bench.reload()
-  assert.deepEqual([exitCode, status.result, status.version], [13, 'rolled-back', V1])
-  assert.equal(bench.password(), 'MARK-one')
-})
-
-test('an agent that ends at once leaves a failed unit, which is started again with the old file', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  bench.publish(V2, 'MARK-two')
-  bench.instance.agent.health = (variables) =>
-    breaksOn('MARK-two', 'exits')(variables) === 'healthy' ? 'healthy' : 'exits'
-  const { exitCode } = await bench.reload()
-  assert.equal(exitCode, 13)
-  assert.ok(bench.instance.service.calls.includes('reset-failed ecs.service'))
-  assert.equal(bench.password(), 'MARK-one')
-})
-
-test('a restart that systemd does not carry out leaves the old agent running, and the file as it was', async (t) => {
-  const bench = await startBench(t, { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '0.1' } })
-  await bench.reload()
-  bench.publish(V2, 'MARK-two')
-  bench.instance.service.restart = 'ignored'
-  const { exitCode, status } = await bench.reload()
-  assert.deepEqual([exitCode, status.version, status.reason], [13, V1, 'not-restarted'])
-  assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}`)
-})
-
-test('a systemctl that never answers is given up', async (t) => {
-  const waits = { ECS_PULL_AUTH_RESTART_SECONDS: '0.2', ECS_PULL_AUTH_HEALTH_SECONDS: '0.1' }
-  const bench = await startBench(t, { environment: waits })
-  bench.instance.service.restart = 'hangs'
-  const { exitCode } = await bench.reload()
-  assert.equal(exitCode, 13)
-  assert.equal(bench.config(), 'ECS_CLUSTER=prod\n')
-})
-
-test('an agent that is well with neither file is reported, and healed by the next run', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  bench.publish(V2, 'MARK-two')
-  bench.instance.agent.health = () => 'exits'
-  const { exitCode, status } = await bench.reload()
-  assert.deepEqual([exitCode, status.result, status.version], [14, 'rollback-failed', null])
-  assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}`)
-  assert.equal(bench.instance.service.state, 'failed')
-  bench.instance.agent.health = () => 'healthy'
-  const next = await bench.reload()
-  assert.deepEqual([next.status.result, next.status.version], ['applied', V2])
-  assert.equal(bench.password(), 'MARK-two')
-})
-
-test('two runs at once make one restart', async (t) => {
-  const bench = await startBench(t)
-  const results = (await Promise.all([bench.reload(), bench.reload()])).map(({ status }) => status.result)
-  assert.deepEqual(results.sort(), ['applied', 'unchanged'])
-  assert.equal(bench.restarts(), 1)
-})
-
-test('a run that cannot get the lock does nothing', async (t) => {
-  const bench = await startBench(t, { environment: { ECS_PULL_AUTH_LOCK_SECONDS: '0.05' } })
-  let release = () => {}
-  const held = new Promise<void>((done) => {
-    release = done
+describe('the document on an instance', { concurrency: 4 }, () => {
+  test('the first apply merges the two lines, restarts the agent once and tells the version', async (t) => {
+    const bench = await startBench(t)
+    const { exitCode, stdout, stderr, status } = await bench.reload({ versionId: V1 })
+    assert.equal(exitCode, 0)
+    assert.deepEqual(
+      { ...status, seconds: 0 },
+      { result: 'applied', version: V1, agent: '1.105.1', seconds: 0, reason: null },
+    )
+    assert.match(stdout, /^ecs-pull-auth [^\n]{1,180}\n$/)
+    assert.equal(stderr, '')
+    assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}`)
+    assert.equal(bench.password(), 'MARK-one')
+    assert.equal(bench.restarts(), 1)
   })
-  const reached = new Promise<void>((arrived) => {
-    bench.secret.before = async () => {
-      arrived()
-      await held
+
+  test('every file that it leaves is 0600, and neither the last good file nor a temporary one stays', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    const files = filesOf(bench)
+    assert.deepEqual(
+      [...files.keys()],
+      ['etc/ecs/ecs.config', 'run/ecs-pull-auth.lock', 'var/lib/ecs-pull-auth/applied.json'],
+    )
+    assert.deepEqual(new Set(files.values()), new Set([0o600]))
+  })
+
+  test('a second run changes nothing and restarts nothing', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    const { exitCode, status } = await bench.reload()
+    assert.equal(exitCode, 0)
+    assert.deepEqual([status.result, status.version, status.agent], ['unchanged', V1, '1.105.1'])
+    assert.equal(bench.restarts(), 1)
+  })
+
+  test('a new version is applied; the one before it is gone from the disk', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    bench.publish(V2, 'MARK-two')
+    const { status } = await bench.reload({ versionId: V2 })
+    assert.deepEqual([status.result, status.version], ['applied', V2])
+    assert.equal(bench.password(), 'MARK-two')
+    assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-two')}`)
+  })
+
+  test('a new version with the same credentials needs no restart, and is the one that is told', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    bench.publish(V2, 'MARK-one')
+    for (const _ of [1, 2]) {
+      const { status } = await bench.reload()
+      assert.deepEqual([status.result, status.version], ['unchanged', V2])
     }
+    assert.equal(bench.restarts(), 1)
   })
-  const first = bench.reload()
-  await reached
-  const second = await bench.reload()
-  assert.deepEqual([second.exitCode, second.status.result], [10, 'busy'])
-  release()
-  assert.equal((await first).status.result, 'applied')
-})
 
-test('a file that changes while the secret is fetched keeps what was put into it', async (t) => {
-  const bench = await startBench(t)
-  bench.secret.before = () => writeFileSync(bench.instance.configFile, 'ECS_CLUSTER=prod\nECS_LATE=1\n')
-  assert.equal((await bench.reload()).status.result, 'applied')
-  assert.equal(bench.config(), `ECS_CLUSTER=prod\nECS_LATE=1\n${storedConfig('MARK-one')}`)
-})
+  test('a late command applies what is current and tells that, not the version it was sent for', async (t) => {
+    const bench = await startBench(t)
+    bench.publish(V2, 'MARK-two')
+    const { exitCode, status } = await bench.reload({ versionId: V1 })
+    assert.equal(exitCode, 0)
+    assert.deepEqual([status.result, status.version, status.reason], ['applied', V2, 'other-version'])
+  })
 
-for (const state of ['inactive', 'activating'] as const) {
-  test(`with the service ${state} the file is written and nothing is started; the agent reads it when it starts`, async (t) => {
+  test('a file with the wanted text that no run has proven counts as never applied', async (t) => {
+    const bench = await startBench(t, { config: `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}` })
+    const { status } = await bench.reload()
+    assert.equal(status.result, 'applied')
+    assert.equal(bench.restarts(), 1)
+  })
+
+  test('lines that somebody put into the file meanwhile stay, and auth lines that somebody changed are set right', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    writeFileSync(bench.instance.configFile, `ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\n${storedConfig('edited')}`)
+    const { status } = await bench.reload()
+    assert.equal(status.result, 'applied')
+    assert.equal(bench.config(), `ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\n${storedConfig('MARK-one')}`)
+  })
+
+  test('an agent that does not register gets its old file back to the byte, and is healthy again', async (t) => {
+    const config = '\t ECS_CLUSTER=prod \r\n# note\n ECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA={}\nECS_X=1'
+    const bench = await startBench(t, { config, ...HASTY })
+    bench.instance.agent.health = breaksOn('MARK-one', 'unregistered')
+    const { exitCode, status, stderr } = await bench.reload()
+    assert.equal(exitCode, 13)
+    assert.deepEqual(
+      [status.result, status.version, status.agent, status.reason],
+      ['rolled-back', null, '1.105.1', 'agent-unhealthy'],
+    )
+    assert.match(stderr, /the old file is back/)
+    assert.equal(bench.config(), config)
+    assert.equal(bench.instance.service.state, 'active')
+  })
+
+  test('after a rollback the version that still runs is told, and the next good version is applied', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    bench.publish(V2, 'MARK-two')
+    bench.instance.agent.health = breaksOn('MARK-two', 'exits')
+    const { status } = await bench.reload()
+    assert.deepEqual([status.result, status.version], ['rolled-back', V1])
+    assert.equal(bench.password(), 'MARK-one')
+    bench.publish(V3, 'MARK-three')
+    assert.equal((await bench.reload()).status.result, 'applied')
+    assert.equal(bench.password(), 'MARK-three')
+  })
+
+  test('the same version is tried again after a rollback, and applied when the agent bears it', async (t) => {
+    const bench = await startBench(t)
+    bench.instance.agent.health = breaksOn('MARK-one', 'exits')
+    await bench.reload()
+    bench.instance.agent.health = () => 'healthy'
+    assert.equal((await bench.reload()).status.result, 'applied')
+    assert.equal(bench.password(), 'MARK-one')
+  })
+
+  test('an agent that registers and dies again and again is not healthy', async (t) => {
+    const bench = await startBench(t, HASTY)
+    await bench.reload()
+    bench.publish(V2, 'MARK-two')
+    bench.instance.agent.health = (variables) =>
+      breaksOn('MARK-two', 'exits')(variables) === 'healthy' ? 'healthy' : 'flaps'
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual([exitCode, status.result, status.version], [13, 'rolled-back', V1])
+    assert.equal(bench.password(), 'MARK-one')
+  })
+
+  test('an agent that ends at once leaves a failed unit, which is started again with the old file', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    bench.publish(V2, 'MARK-two')
+    bench.instance.agent.health = (variables) =>
+      breaksOn('MARK-two', 'exits')(variables) === 'healthy' ? 'healthy' : 'exits'
+    const { exitCode } = await bench.reload()
+    assert.equal(exitCode, 13)
+    assert.ok(bench.instance.service.calls.includes('reset-failed ecs.service'))
+    assert.equal(bench.password(), 'MARK-one')
+  })
+
+  test('a restart that systemd does not carry out leaves the old agent running, and the file as it was', async (t) => {
+    const bench = await startBench(t, { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '0.1' } })
+    await bench.reload()
+    bench.publish(V2, 'MARK-two')
+    bench.instance.service.restart = 'ignored'
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual([exitCode, status.version, status.reason], [13, V1, 'not-restarted'])
+    assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}`)
+  })
+
+  test('a systemctl that never answers is given up', async (t) => {
+    const waits = { ECS_PULL_AUTH_RESTART_SECONDS: '0.2', ECS_PULL_AUTH_HEALTH_SECONDS: '0.1' }
+    const bench = await startBench(t, { environment: waits })
+    bench.instance.service.restart = 'hangs'
+    const { exitCode } = await bench.reload()
+    assert.equal(exitCode, 13)
+    assert.equal(bench.config(), 'ECS_CLUSTER=prod\n')
+  })
+
+  test('an agent that is well with neither file is reported, and healed by the next run', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    bench.publish(V2, 'MARK-two')
+    bench.instance.agent.health = () => 'exits'
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual([exitCode, status.result, status.version], [14, 'rollback-failed', null])
+    assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}`)
+    assert.equal(bench.instance.service.state, 'failed')
+    bench.instance.agent.health = () => 'healthy'
+    const next = await bench.reload()
+    assert.deepEqual([next.status.result, next.status.version], ['applied', V2])
+    assert.equal(bench.password(), 'MARK-two')
+  })
+
+  test('two runs at once make one restart', async (t) => {
+    const bench = await startBench(t)
+    const results = (await Promise.all([bench.reload(), bench.reload()])).map(({ status }) => status.result)
+    assert.deepEqual(results.sort(), ['applied', 'unchanged'])
+    assert.equal(bench.restarts(), 1)
+  })
+
+  test('a run that cannot get the lock does nothing', async (t) => {
+    const bench = await startBench(t, { environment: { ECS_PULL_AUTH_LOCK_SECONDS: '0.05' } })
+    let release = () => {}
+    const held = new Promise<void>((done) => {
+      release = done
+    })
+    const reached = new Promise<void>((arrived) => {
+      bench.secret.before = async () => {
+        arrived()
+        await held
+      }
+    })
+    const first = bench.reload()
+    await reached
+    const second = await bench.reload()
+    assert.deepEqual([second.exitCode, second.status.result], [10, 'busy'])
+    release()
+    assert.equal((await first).status.result, 'applied')
+  })
+
+  test('a file that changes while the secret is fetched keeps what was put into it', async (t) => {
+    const bench = await startBench(t)
+    bench.secret.before = () => writeFileSync(bench.instance.configFile, 'ECS_CLUSTER=prod\nECS_LATE=1\n')
+    assert.equal((await bench.reload()).status.result, 'applied')
+    assert.equal(bench.config(), `ECS_CLUSTER=prod\nECS_LATE=1\n${storedConfig('MARK-one')}`)
+  })
+
+  for (const state of ['inactive', 'activating'] as const) {
+    test(`with the service ${state} the file is written and nothing is started; the agent reads it when it starts`, async (t) => {
+      const bench = await startBench(t)
+      bench.instance.service.stop()
+      bench.instance.service.state = state
+      const { exitCode, status } = await bench.reload()
+      assert.deepEqual([exitCode, status.result, status.version, status.reason], [0, 'written', V1, `service-${state}`])
+      assert.equal(bench.restarts(), 0)
+      bench.instance.service.start()
+      assert.equal(bench.password(), 'MARK-one')
+      assert.equal((await bench.reload()).status.result, 'applied')
+      assert.equal(bench.restarts(), 0, 'the agent has started since the file was written')
+      assert.equal((await bench.reload()).status.result, 'unchanged')
+    })
+  }
+
+  test('a failed unit that it did not take down is left alone', async (t) => {
     const bench = await startBench(t)
     bench.instance.service.stop()
-    bench.instance.service.state = state
-    const { exitCode, status } = await bench.reload()
-    assert.deepEqual([exitCode, status.result, status.version, status.reason], [0, 'written', V1, `service-${state}`])
+    bench.instance.service.state = 'failed'
+    const { status } = await bench.reload()
+    assert.deepEqual([status.result, status.reason], ['written', 'service-failed'])
     assert.equal(bench.restarts(), 0)
-    bench.instance.service.start()
-    assert.equal(bench.password(), 'MARK-one')
-    assert.equal((await bench.reload()).status.result, 'applied')
-    assert.equal(bench.restarts(), 0, 'the agent has started since the file was written')
-    assert.equal((await bench.reload()).status.result, 'unchanged')
   })
-}
 
-test('a failed unit that it did not take down is left alone', async (t) => {
-  const bench = await startBench(t)
-  bench.instance.service.stop()
-  bench.instance.service.state = 'failed'
-  const { status } = await bench.reload()
-  assert.deepEqual([status.result, status.reason], ['written', 'service-failed'])
-  assert.equal(bench.restarts(), 0)
-})
+  test('a stopped service with the current version on disk is told as written', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    bench.instance.service.stop()
+    const { status } = await bench.reload()
+    assert.deepEqual([status.result, status.version, status.reason], ['written', V1, 'service-inactive'])
+  })
 
-test('a stopped service with the current version on disk is told as written', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  bench.instance.service.stop()
-  const { status } = await bench.reload()
-  assert.deepEqual([status.result, status.version, status.reason], ['written', V1, 'service-inactive'])
-})
+  test('a service that is stopped while the restart waits is not started', async (t) => {
+    const bench = await startBench(t)
+    bench.instance.service.before = ([verb]) => {
+      if (verb === 'try-restart') bench.instance.service.stop()
+    }
+    const { status } = await bench.reload()
+    assert.deepEqual([status.result, status.reason], ['written', 'service-inactive'])
+    assert.equal(bench.instance.agent.running, false)
+  })
 
-test('a service that is stopped while the restart waits is not started', async (t) => {
-  const bench = await startBench(t)
-  bench.instance.service.before = ([verb]) => {
-    if (verb === 'try-restart') bench.instance.service.stop()
-  }
-  const { status } = await bench.reload()
-  assert.deepEqual([status.result, status.reason], ['written', 'service-inactive'])
-  assert.equal(bench.instance.agent.running, false)
-})
+  test('the unit of SUSE is found', async (t) => {
+    const bench = await startBench(t, { unit: 'amazon-ecs.service' })
+    assert.equal((await bench.reload()).status.result, 'applied')
+    assert.equal(bench.password(), 'MARK-one')
+  })
 
-test('the unit of SUSE is found', async (t) => {
-  const bench = await startBench(t, { unit: 'amazon-ecs.service' })
-  assert.equal((await bench.reload()).status.result, 'applied')
-  assert.equal(bench.password(), 'MARK-one')
-})
+  test('an instance without ecs.config gets one', async (t) => {
+    const bench = await startBench(t, { config: null })
+    assert.equal((await bench.reload()).status.result, 'applied')
+    assert.equal(bench.config(), storedConfig('MARK-one'))
+  })
 
-test('an instance without ecs.config gets one', async (t) => {
-  const bench = await startBench(t, { config: null })
-  assert.equal((await bench.reload()).status.result, 'applied')
-  assert.equal(bench.config(), storedConfig('MARK-one'))
-})
+  test('a file that others could read becomes 0600, also when nothing else is to be done', async (t) => {
+    const bench = await startBench(t)
+    for (const result of ['applied', 'unchanged']) {
+      chmodSync(bench.instance.configFile, 0o644)
+      assert.equal((await bench.reload()).status.result, result)
+      assert.equal(filesOf(bench).get('etc/ecs/ecs.config'), 0o600)
+    }
+  })
 
-test('a file that others could read becomes 0600, also when nothing else is to be done', async (t) => {
-  const bench = await startBench(t)
-  for (const result of ['applied', 'unchanged']) {
-    chmodSync(bench.instance.configFile, 0o644)
-    assert.equal((await bench.reload()).status.result, result)
-    assert.equal(filesOf(bench).get('etc/ecs/ecs.config'), 0o600)
-  }
-})
+  test('replace mode writes the whole stored config', async (t) => {
+    const bench = await startBench(t)
+    bench.secret.text = storedConfig('MARK-one', 'ECS_CLUSTER=prod', 'ECS_RESERVED_MEMORY=128')
+    for (const result of ['applied', 'unchanged'])
+      assert.equal((await bench.reload({ mode: 'replace' })).status.result, result)
+    assert.equal(bench.config(), bench.secret.text)
+  })
 
-test('replace mode writes the whole stored config', async (t) => {
-  const bench = await startBench(t)
-  bench.secret.text = storedConfig('MARK-one', 'ECS_CLUSTER=prod', 'ECS_RESERVED_MEMORY=128')
-  for (const result of ['applied', 'unchanged'])
-    assert.equal((await bench.reload({ mode: 'replace' })).status.result, result)
-  assert.equal(bench.config(), bench.secret.text)
-})
+  test('in replace mode an unhealthy agent gets the whole old file back', async (t) => {
+    const bench = await startBench(t)
+    bench.secret.text = storedConfig('MARK-one', 'ECS_CLUSTER=prod', 'ECS_RESERVED_MEMORY=128')
+    bench.instance.agent.health = breaksOn('MARK-one', 'exits')
+    assert.equal((await bench.reload({ mode: 'replace' })).exitCode, 13)
+    assert.equal(bench.config(), 'ECS_CLUSTER=prod\n')
+  })
 
-test('in replace mode an unhealthy agent gets the whole old file back', async (t) => {
-  const bench = await startBench(t)
-  bench.secret.text = storedConfig('MARK-one', 'ECS_CLUSTER=prod', 'ECS_RESERVED_MEMORY=128')
-  bench.instance.agent.health = breaksOn('MARK-one', 'exits')
-  assert.equal((await bench.reload({ mode: 'replace' })).exitCode, 13)
-  assert.equal(bench.config(), 'ECS_CLUSTER=prod\n')
-})
+  test('the key/value form of the console is written as lines', async (t) => {
+    const bench = await startBench(t)
+    const [type = '', data = ''] = authLines('MARK-one').map((line) => line.slice(line.indexOf('=') + 1))
+    const stored = {
+      ECS_CLUSTER: 'prod',
+      ECS_ENGINE_AUTH_TYPE: type,
+      ECS_ENGINE_AUTH_DATA: data,
+      'ecs-pull-auth': 'state',
+    }
+    bench.secret.text = JSON.stringify({ ...stored, number: 1 })
+    assert.equal((await bench.reload()).status.result, 'applied')
+    assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}`)
+  })
 
-test('the key/value form of the console is written as lines', async (t) => {
-  const bench = await startBench(t)
-  const [type = '', data = ''] = authLines('MARK-one').map((line) => line.slice(line.indexOf('=') + 1))
-  const stored = {
-    ECS_CLUSTER: 'prod',
-    ECS_ENGINE_AUTH_TYPE: type,
-    ECS_ENGINE_AUTH_DATA: data,
-    'ecs-pull-auth': 'state',
-  }
-  bench.secret.text = JSON.stringify({ ...stored, number: 1 })
-  assert.equal((await bench.reload()).status.result, 'applied')
-  assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}`)
-})
-
-test('the stamp names secret and version and holds nothing secret', async (t) => {
-  const bench = await startBench(t)
-  await bench.reload()
-  const stamp = readFileSync(join(bench.folder, 'var/lib/ecs-pull-auth/applied.json'), 'utf8')
-  assert.deepEqual(Object.keys(JSON.parse(stamp)).sort(), ['mode', 'secret', 'sha256', 'version'])
-  assert.doesNotMatch(stamp, /MARK|puller|ghcr/)
+  test('the stamp names secret and version and holds nothing secret', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    const stamp = readFileSync(join(bench.folder, 'var/lib/ecs-pull-auth/applied.json'), 'utf8')
+    assert.deepEqual(Object.keys(JSON.parse(stamp)).sort(), ['mode', 'secret', 'sha256', 'version'])
+    assert.doesNotMatch(stamp, /MARK|puller|ghcr/)
+  })
 })
