@@ -1,0 +1,102 @@
+/** How the SDK clients are set up: Region, credentials, time limits, user agent, proxy. */
+
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { callerRegion, createClients } from '../../src/aws/clients.ts'
+import { createSecretStore } from '../../src/aws/secret-store.ts'
+import { isCode } from '../../src/core/errors.ts'
+import { clientsOf, start } from './fixture.ts'
+
+const KEYS = { accessKeyId: 'AKIAANYBODY', secretAccessKey: 'any' }
+const US = { region: 'us-east-1', userAgent: [] as [string, string][] }
+
+/** The environment of one test; tests of this file run one after the other. */
+function environment(context: TestContext, wanted: Readonly<Record<string, string>>): void {
+  const before = { ...process.env }
+  const aws = Object.keys(process.env).filter((name) => name.startsWith('AWS_'))
+  for (const name of aws) delete process.env[name]
+  Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nonexistent', ...wanted })
+  context.after(() => {
+    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
+    Object.assign(process.env, before)
+  })
+}
+
+test('CloudTrail shows the tool, its version and the workflow run', async (context) => {
+  const { aws } = await start(context)
+  aws.secrets.create('s', 'S1')
+  await createSecretStore(clientsOf(aws).secrets).describe('s')
+  assert.match(aws.requests[0]?.userAgent ?? '', / ecs-pull-auth\/1\.2\.3 md\/run-id#42$/)
+})
+
+test('AWS_ENDPOINT_URL, credentials and Region of the environment are honoured', async (context) => {
+  const { aws } = await start(context, { identities: null, region: 'eu-west-1' })
+  aws.secrets.create('s', 'S1')
+  environment(context, {
+    AWS_ENDPOINT_URL: aws.endpoint,
+    AWS_REGION: 'eu-west-1',
+    AWS_ACCESS_KEY_ID: 'AKIAOFTHEENVIRONMENT',
+    AWS_SECRET_ACCESS_KEY: 'any',
+  })
+  const clients = createClients({ userAgent: [] })
+  assert.equal(await callerRegion(clients), 'eu-west-1')
+  await createSecretStore(clients.secrets).describe('s')
+  assert.equal(aws.requests[0]?.caller, 'AKIAOFTHEENVIRONMENT')
+})
+
+test('no Region is AWS_CREDENTIALS and says how to set one', async (context) => {
+  environment(context, { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' })
+  const clients = createClients({ userAgent: [] })
+  const noRegion = (error: unknown) =>
+    isCode(error, 'AWS_CREDENTIALS') && /Region/.test(error.message) && /AWS_REGION/.test(error.hint)
+  await assert.rejects(callerRegion(clients), noRegion)
+  await assert.rejects(createSecretStore(clients.secrets).describe('s'), noRegion)
+})
+
+test('no credentials are AWS_CREDENTIALS', async (context) => {
+  environment(context, {})
+  const store = createSecretStore(createClients(US).secrets)
+  await assert.rejects(
+    store.describe('s'),
+    (error) => isCode(error, 'AWS_CREDENTIALS') && /CredentialsProviderError/.test(error.message),
+  )
+})
+
+test('nobody at the endpoint is AWS_UNAVAILABLE', async (context) => {
+  const { aws } = await start(context)
+  await aws.close()
+  const store = createSecretStore(createClients({ ...US, only: { endpoint: aws.endpoint, ...KEYS } }).secrets)
+  await assert.rejects(
+    store.describe('s'),
+    (error) => isCode(error, 'AWS_UNAVAILABLE') && /ECONNREFUSED/.test(error.message),
+  )
+})
+
+test('connecting takes 2 s at most and an answer 5 s, and too long is an error', async () => {
+  const { secrets, ssm } = createClients(US)
+  for (const client of [secrets, ssm]) {
+    // The handler resolves its options when it is first asked; nothing is sent.
+    const handler = client.config.requestHandler as unknown as { configProvider: Promise<Record<string, unknown>> }
+    const { connectionTimeout, requestTimeout, throwOnRequestTimeout } = await handler.configProvider
+    assert.deepEqual([connectionTimeout, requestTimeout, throwOnRequestTimeout], [2_000, 5_000, true])
+    assert.deepEqual([await client.config.maxAttempts(), client.config.retryMode], [3, 'standard'])
+  }
+})
+
+test('a proxy of the environment is used for AWS, and its refusal is AWS_UNAVAILABLE', async (context) => {
+  const asked: string[] = []
+  const proxy = createServer().on('connect', (request, socket) => {
+    asked.push(request.url ?? '')
+    socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  context.after(() => proxy.close())
+  environment(context, {})
+  const proxyEnv = { HTTPS_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` }
+  const only = { endpoint: 'https://secretsmanager.us-east-1.amazonaws.com', ...KEYS }
+  const store = createSecretStore(createClients({ ...US, proxyEnv, only }).secrets)
+  await assert.rejects(store.describe('s'), (error) => isCode(error, 'AWS_UNAVAILABLE'))
+  assert.deepEqual([...new Set(asked)], ['secretsmanager.us-east-1.amazonaws.com:443'])
+})
