@@ -48,6 +48,8 @@ const CREDENTIALS: ReadonlySet<string> = new Set([
   'ExpiredToken',
   'ExpiredTokenException',
   'RequestExpired',
+  'RequestTimeTooSkewed',
+  'AuthFailure',
   'OptInRequired',
 ])
 
