@@ -9,7 +9,8 @@ import type { Millis } from '../core/ports.ts'
 export function retryAfterSeconds(headers: Readonly<Record<string, string>>, now: Millis): number | null {
   const after = headers['retry-after'] ?? ''
   if (/^[0-9]{1,9}$/.test(after)) return Number(after)
-  const moments = [Date.parse(after), unixTime(headers['x-retry-after']), unixTime(headers['ratelimit-reset'])]
+  const date = / GMT$/.test(after) ? Date.parse(after) : Number.NaN
+  const moments = [date, unixTime(headers['x-retry-after']), unixTime(headers['ratelimit-reset'])]
   const moment = moments.find((millis) => Number.isFinite(millis))
   return moment === undefined ? null : Math.max(0, Math.ceil((moment - now) / 1000))
 }

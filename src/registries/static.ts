@@ -125,9 +125,11 @@ function textProblem(text: string): string | null {
   return text.isWellFormed() ? null : 'is not valid Unicode'
 }
 
+const ISO_DATE = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/
+
 function readExpires(value: unknown, name: string): Millis | null {
   if (value === undefined || value === null) return null
-  const moment = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}/.test(value) ? Date.parse(value) : Number.NaN
+  const moment = typeof value === 'string' && ISO_DATE.test(value) ? Date.parse(value) : Number.NaN
   if (Number.isFinite(moment)) return moment
   throw invalid(
     name,
