@@ -92,7 +92,6 @@ interface Sent {
 function sendOnce(agents: Agents, userAgent: string, url: URL, order: HttpRequest): Promise<Sent> {
   return new Promise((resolve) => {
     let sent = false
-    let answered = false
     const settle = (answer: HttpAnswer, stale = false) => {
       clearTimeout(timer)
       resolve({ answer, stale })
@@ -116,9 +115,8 @@ function sendOnce(agents: Agents, userAgent: string, url: URL, order: HttpReques
         sent = true
       })
     })
-    request?.on('error', (error) => fail(reasonOf(error), request.reusedSocket && !answered))
+    request?.on('error', (error) => fail(reasonOf(error), request.reusedSocket))
     request?.on('response', (response) => {
-      answered = true
       const { statusCode: status = 0 } = response
       readBody(response).then(
         (text) => settle({ kind: 'answer', status, headers: joinHeaders(response), body: new Secret(text) }),
@@ -159,18 +157,17 @@ async function readBody(response: IncomingMessage): Promise<string> {
   let size = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > BODY_LIMIT) throw new BodyError('the answer is larger than 1 MiB')
+    if (size > BODY_LIMIT) throw new TooLarge()
     chunks.push(chunk)
   }
-  if (!response.complete) throw new BodyError('the answer ended early')
   return Buffer.concat(chunks).toString('utf8')
 }
 
-class BodyError extends Error {}
+class TooLarge extends Error {}
 
 /** The code of a Node error. Never its message, which may repeat a proxy URL with its password. */
 function reasonOf(error: unknown): string {
-  if (error instanceof BodyError) return error.message
+  if (error instanceof TooLarge) return 'the answer is larger than 1 MiB'
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : 'the connection failed'
 }

@@ -274,21 +274,29 @@ test('https goes through the proxy that the environment names', () =>
     }),
   ))
 
-test('NO_PROXY and loopback over plain http bypass the proxy', () =>
+test('NO_PROXY bypasses the proxy', () =>
   serveTls((origin, cert) =>
-    serveProxy(null, (proxy, asked) =>
-      serve(
-        (_, response) => response.end('direct'),
-        async (plain) => {
-          const proxyEnv = { HTTPS_PROXY: `http://${proxy}`, HTTP_PROXY: `http://${proxy}`, NO_PROXY: '127.0.0.1' }
-          const proxied = createHttp({ ca: [cert], proxyEnv })
-          for (const url of [`https://${origin}/`, `http://${plain}/`]) {
-            const answer = await proxied.send({ method: 'GET', url })
-            assert.equal(answer.kind, 'answer')
-          }
-          assert.deepEqual(asked, [])
-        },
-      ),
+    serveProxy(null, async (proxy, asked) => {
+      const proxyEnv = { HTTPS_PROXY: `http://${proxy}`, NO_PROXY: '127.0.0.1' }
+      const answer = await createHttp({ ca: [cert], proxyEnv }).send({ method: 'GET', url: `https://${origin}/` })
+      assert.equal(answer.kind, 'answer')
+      assert.deepEqual(asked, [])
+    }),
+  ))
+
+test('plain http, which is loopback, never goes to a proxy', () =>
+  serveProxy(null, (proxy, asked) =>
+    serve(
+      (_, response) => response.end('direct'),
+      async (host) => {
+        const proxied = createHttp({ proxyEnv: { HTTP_PROXY: `http://${proxy}`, HTTPS_PROXY: `http://${proxy}` } })
+        for (const method of ['GET', 'POST'] as const) {
+          const answer = await proxied.send({ method, url: `http://${host}/` })
+          assert.ok(answer.kind === 'answer')
+          assert.equal(answer.body.reveal(), 'direct')
+        }
+        assert.deepEqual(asked, [])
+      },
     ),
   ))
 

@@ -281,6 +281,7 @@ const FAULTS: readonly (readonly [string, Fault, RegExp])[] = [
     /answered 429 and asks to wait 90 s$/,
   ],
   ['429 alone', { kind: 'answer', status: 429 }, /answered 429$/],
+  ['408', { kind: 'answer', status: 408 }, /answered 408$/],
   ['500', { kind: 'answer', status: 500 }, /answered 500$/],
   [
     '503 with seconds',
@@ -394,6 +395,69 @@ test('a 404 for a token that grants no pull is a denial, not a missing tag', () 
     const { verdict, detail } = await proof(registry, 'acme/app:stable', credential(POWERLESS, 'powerless'))
     assert.equal(verdict, 'login-ok-pull-denied')
     assert.match(detail, /manifest answered 404, and the token grants no pull$/)
+  }))
+
+/** A JWT that nobody signed, with an access claim. */
+function jwtWith(access: unknown): string {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return `${part({ alg: 'none' })}.${part({ access })}.x`
+}
+
+const CLAIMS: readonly (readonly [string, string, Verdict])[] = [
+  [
+    'a token for push alone',
+    jwtWith([{ type: 'repository', name: 'acme/app', actions: ['push'] }]),
+    'login-ok-pull-denied',
+  ],
+  [
+    'a token for another repository',
+    jwtWith([{ type: 'repository', name: 'acme/b', actions: ['pull'] }]),
+    'login-ok-pull-denied',
+  ],
+  [
+    'a token for another kind of thing',
+    jwtWith([{ type: 'registry', name: 'acme/app', actions: ['pull'] }]),
+    'login-ok-pull-denied',
+  ],
+  ['a token with a broken claim', jwtWith([null, 'pull', { type: 'repository' }]), 'login-ok-pull-denied'],
+  ['a token for pull', jwtWith([{ type: 'repository', name: 'acme/app', actions: ['pull'] }]), 'tag-missing'],
+  ['a token for everything', jwtWith([{ type: 'repository', name: 'acme/app', actions: ['*'] }]), 'tag-missing'],
+  ['a token without a claim', jwtWith(undefined), 'tag-missing'],
+  ['an opaque token', 'opaque', 'tag-missing'],
+  ['a token that only looks like a JWT', 'a.b.c', 'tag-missing'],
+]
+for (const [what, token, verdict] of CLAIMS) {
+  test(`${what} and a manifest of 404: ${verdict}`, () =>
+    withRegistry({}, async (registry) => {
+      registry.fault = ({ step }) => {
+        if (step === 'token') return { kind: 'answer', status: 200, body: JSON.stringify({ token }) }
+        return step === 'manifest' && registry.requests.length > 1 ? { kind: 'answer', status: 404 } : null
+      }
+      assert.equal((await proof(registry, 'acme/app:stable', credential(GOOD))).verdict, verdict)
+    }))
+}
+
+test('an image that comes without any token is public, although a login is possible', () =>
+  withRegistry({}, async (registry) => {
+    registry.fault = ({ step, authorization }) =>
+      step === 'manifest' && authorization === 'none' ? { kind: 'answer', status: 200 } : null
+    assert.equal((await proof(registry, 'acme/app:stable', credential(GOOD))).verdict, 'accepted-but-public')
+    assert.deepEqual(
+      registry.requests.map(({ step }) => step),
+      ['manifest', 'base', 'login', 'token', 'manifest'],
+    )
+  }))
+
+test('an open registry without a base is still an open registry', () =>
+  withRegistry({ mode: 'open' }, async (registry) => {
+    registry.fault = ({ step }) => (step === 'base' ? { kind: 'answer', status: 404 } : null)
+    assert.equal((await proof(registry, 'acme/app:stable', credential(GOOD))).verdict, 'public-login-unknown')
+  }))
+
+test('a login answered with a page instead of a token is no login', () =>
+  withRegistry({}, async (registry) => {
+    registry.fault = ({ step }) => (step === 'login' ? { kind: 'answer', status: 200, body: '<html>' } : null)
+    assert.equal((await proof(registry, 'public/app:stable', credential(GOOD))).verdict, 'public-login-unknown')
   }))
 
 test('a registry that hides its challenge at the manifest is asked at its base', () =>
