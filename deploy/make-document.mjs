@@ -5,7 +5,8 @@ import { argv, exit, stderr } from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 /** In the order of use: later parts call earlier ones. */
-const PYTHON = ['ecs_config', 'fetch', 'reload']
+const PYTHON = ['ecs_config', 'fetch', 'files', 'service', 'reload']
+const IMPORT_OF_A_PART = new RegExp(`^from (?:${PYTHON.join('|')}) import .*\\n`, 'gm')
 
 /** Substituted into the text of the shell script by SSM agents older than 3.3.2746.0, so no pattern allows shell syntax. */
 const PARAMETERS = {
@@ -48,7 +49,7 @@ const TIMEOUT_SECONDS = 1500
  * @returns {string}
  */
 export function makeDocument(shell, pythonParts) {
-  const python = pythonParts.map((part) => part.replaceAll(/^from (?:ecs_config|fetch) import .*\n/gm, '')).join('\n\n')
+  const python = pythonParts.map((part) => part.replaceAll(IMPORT_OF_A_PART, '')).join('\n\n')
   const script = shell.replace('@python@', () => python.trimEnd()).trimEnd()
   const parameters = Object.entries(PARAMETERS).map(([name, parameter]) => [name, { ...parameter, interpolationType: 'ENV_VAR' }])
   const document = {

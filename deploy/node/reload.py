@@ -15,12 +15,14 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
 from ecs_config import Refused, cluster, digest, environment, keeps_state, merge, read_auth, read_stored, restored
-from fetch import DIRECT, FetchFailed, fetch_secret
+from fetch import FetchFailed, fetch_secret
+from files import BACKUP, CONFIG, INSTANCE_CONFIG, LOCK, RECORD, STAMP, STATE, TEMPORARY
+from files import read, read_json_file, remove, write
+from service import POLL_SECONDS, Service, command, introspect, restart_unit, revive_unit, seconds, wait_until_healthy
 
 EXITS = {
     'applied': 0, 'unchanged': 0, 'written': 0,
@@ -28,35 +30,7 @@ EXITS = {
     'write-failed': 16,
 }
 BEGAN = time.monotonic()
-
-
-def seconds(name, default):
-    return float(os.environ.get('ECS_PULL_AUTH_' + name + '_SECONDS') or default)
-
-
-def path(name):
-    return os.environ.get('ECS_PULL_AUTH_ROOT', '') + name
-
-
-# Not below /run/lock, where on Debian any local user could hold a lock of that name for ever.
-LOCK = path('/run/ecs-pull-auth.lock')
-# A symbolic link stays one: its target is replaced.
-CONFIG = os.path.realpath(path('/etc/ecs/ecs.config'))
-INSTANCE_CONFIG = path('/var/lib/ecs/ecs.config')
-# Outside /etc/ecs and /var/lib/ecs, which are mounted into the agent's container.
-STATE = path('/var/lib/ecs-pull-auth')
-STAMP = STATE + '/applied.json'
-RECORD = STATE + '/written.json'
-BACKUP = STATE + '/last-good.config'
-TEMPORARY = '.ecs-pull-auth-new'
-
 LOCK_SECONDS = seconds('LOCK', 60)
-RESTART_SECONDS = seconds('RESTART', 90)
-HEALTH_SECONDS = seconds('HEALTH', 60)
-POLL_SECONDS = seconds('POLL', 1)
-# So many polls in a row must find the agent healthy: one that registers and dies is not.
-STEADY_POLLS = 3
-INTROSPECTION = os.environ.get('ECS_PULL_AUTH_INTROSPECTION') or 'http://127.0.0.1:51678'
 
 PATTERNS = {
     'secretArn': r'arn:aws[a-z-]*:secretsmanager:[a-z0-9-]{1,32}:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}',
@@ -74,99 +48,6 @@ class Done(Exception):
         self.result, self.reason, self.agent = result, reason, agent
 
 
-# ---- files
-
-def read(name):
-    """The file's text, or None. surrogateescape keeps bytes that are not UTF-8."""
-    try:
-        with open(name, 'rb') as file:
-            return file.read().decode('utf-8', 'surrogateescape')
-    except FileNotFoundError:
-        return None
-
-
-def read_json_file(name):
-    try:
-        value = json.loads(read(name) or '{}')
-        return value if isinstance(value, dict) else {}
-    except ValueError:
-        return {}
-
-
-def remove(name):
-    try:
-        os.unlink(name)
-    except FileNotFoundError:
-        pass
-
-
-def write(name, text, before_rename=lambda: None):
-    """Replaces a file so that a reader, or a power cut, finds the old or the new one whole. Mode 0600, owner kept."""
-    temporary = name + TEMPORARY
-    remove(temporary)
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(file, 'wb') as out:
-        out.write(text.encode('utf-8', 'surrogateescape'))
-        out.flush()
-        keep_owner(name, out.fileno())
-        os.fsync(out.fileno())
-    before_rename()
-    os.rename(temporary, name)
-    directory = os.open(os.path.dirname(name), os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def keep_owner(name, file):
-    try:
-        old = os.stat(name)
-    except FileNotFoundError:
-        return
-    mine = os.fstat(file)
-    if (old.st_uid, old.st_gid) != (mine.st_uid, mine.st_gid):
-        os.fchown(file, old.st_uid, old.st_gid)
-
-
-def write_config(text, before_rename=lambda: None):
-    write(CONFIG, text, before_rename)
-    if shutil.which('restorecon'):
-        command('restorecon', CONFIG, limit=10)
-
-
-# ---- the service and its agent
-
-def command(*argv, limit):
-    """(exit code, output). The child has a group of its own, so that whatever it started ends with it at the limit."""
-    try:
-        child = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-    except OSError:
-        return 127, ''
-    try:
-        output = child.communicate(timeout=limit)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        output = child.communicate()[0]
-    return child.returncode, output.decode('utf-8', 'replace')
-
-
-class Service:
-    """The unit at one moment. `start` changes with every start of its main process, whoever started it."""
-
-    def __init__(self, unit):
-        # One -p each and no --value: Amazon Linux 2 has systemd 219.
-        show = ('-p', 'LoadState', '-p', 'ActiveState', '-p', 'ExecMainStartTimestampMonotonic')
-        output = command('systemctl', 'show', unit, *show, limit=15)[1]
-        facts = dict(line.partition('=')[::2] for line in output.split('\n'))
-        self.exists = facts.get('LoadState') not in (None, '', 'not-found')
-        self.state = facts.get('ActiveState', '')
-        self.active = self.state in ('active', 'reloading')
-        self.start = facts.get('ExecMainStartTimestampMonotonic', '')
-
-
 def find_unit():
     if not shutil.which('systemctl'):
         raise Done('unsupported', 'no-systemd')
@@ -177,46 +58,11 @@ def find_unit():
     raise Done('unsupported', 'no-ecs-service')
 
 
-def restart_unit(unit):
-    """Leaves a service alone that was stopped on purpose a moment ago."""
-    command('systemctl', 'try-restart', unit, limit=RESTART_SECONDS)
+def write_config(text, before_rename=lambda: None):
+    write(CONFIG, text, before_rename)
+    if shutil.which('restorecon'):
+        command('restorecon', CONFIG, limit=10)
 
-
-def revive_unit(unit):
-    """Starts a failed service too, which try-restart skips. One process for both commands: were this script killed
-    between them, the next run would find a service that looks as if it had been stopped on purpose."""
-    both = 'systemctl reset-failed "$0"; exec systemctl restart "$0"'
-    command('/bin/sh', '-c', both, unit, limit=RESTART_SECONDS)
-
-
-def introspect():
-    """The agent's version if it is registered with its cluster, else None."""
-    try:
-        with DIRECT.open(INTROSPECTION + '/v1/metadata', timeout=2) as answer:
-            metadata = json.loads(answer.read(1 << 16).decode('utf-8'))
-        if not metadata.get('ContainerInstanceArn'):
-            return None
-        found = re.search(r'v?([0-9][0-9A-Za-z.+-]{0,19})', str(metadata.get('Version', '')))
-        return found.group(1) if found else '-'
-    except Exception:
-        return None
-
-
-def wait_until_healthy(unit, start_before):
-    """The agent's version once it has started anew and stays registered, or None. A failed unit is not waited for."""
-    deadline, steady = time.monotonic() + HEALTH_SECONDS, 0
-    while True:
-        service = Service(unit)
-        agent = introspect() if service.active and service.start != start_before else None
-        steady = steady + 1 if agent else 0
-        if steady == STEADY_POLLS:
-            return agent
-        if service.state in ('failed', 'inactive') or time.monotonic() > deadline:
-            return None
-        time.sleep(POLL_SECONDS)
-
-
-# ---- the story
 
 def lock():
     """Held until the process ends. Children do not inherit it, so none can keep it from the next run."""

@@ -18,7 +18,7 @@ const CONTENT = read('document.json')
 const DOCUMENT = parseDocument(CONTENT)
 const SCRIPT = DOCUMENT.mainSteps[0]?.inputs.runCommand.join('\n') ?? ''
 const PYTHON = SCRIPT.slice(SCRIPT.indexOf("<<'PYTHON'\n") + 11, SCRIPT.lastIndexOf('\nPYTHON'))
-const PARTS = ['ecs_config', 'fetch', 'reload'].map((name) => read(`node/${name}.py`))
+const PARTS = ['ecs_config', 'fetch', 'files', 'service', 'reload'].map((name) => read(`node/${name}.py`))
 
 test('the committed document is the one that the scripts make', () => {
   assert.equal(CONTENT, shippedDocument())
