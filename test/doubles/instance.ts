@@ -6,6 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PullAuthError } from '../../src/core/errors.ts'
 import type { Credential } from '../../src/core/ports.ts'
 import { AgentDouble } from './instance-agent.ts'
 import { MetadataDouble, type RoleCredentials } from './instance-metadata.ts'
@@ -56,7 +57,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   const configFile = join(folder, 'etc/ecs/ecs.config')
   const bin = join(folder, 'bin')
   for (const name of ['etc/ecs', 'var/lib/ecs', 'run', 'bin', 'ssm']) mkdirSync(join(folder, name), { recursive: true })
-  if (options.config !== null) writeFileSync(configFile, options.config)
+  if (options.config !== null) writeFileSync(configFile, options.config, { mode: 0o600 })
   symlinkSync(findPython(), join(bin, 'python3'))
 
   const agent = new AgentDouble([join(folder, 'var/lib/ecs/ecs.config'), configFile], id)
@@ -96,8 +97,17 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
 /** The interpreter itself, not a version manager's shim, which would need a PATH. */
 let python: string | undefined
 function findPython(): string {
-  python ??= execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
-  return python
+  try {
+    python ??= execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
+    return python
+  } catch (error) {
+    throw new PullAuthError(
+      'DEMO_FAILED',
+      'A simulated instance needs python3, and there is none.',
+      'Install python3, which real instances have as well.',
+      error,
+    )
+  }
 }
 
 /** What an SSM double calls to run a document's script on one of these instances. */
