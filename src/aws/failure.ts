@@ -147,7 +147,7 @@ function credentials(name: string, what: string): Meaning {
   return [
     'AWS_CREDENTIALS',
     `${what} was not possible with the AWS credentials at hand (${name}).`,
-    'Check that credentials are set, of this account and partition, not expired, and that the clock is right; in a workflow, run aws-actions/configure-aws-credentials first.',
+    'Check that credentials are set, of this account and partition, not expired, and that the clock is right; in a workflow, run aws-actions/configure-aws-credentials first, at a desk aws sso login.',
   ]
 }
 

@@ -61,8 +61,7 @@ async function read(
     try {
       return await client.send(command)
     } catch (thrown) {
-      // One class for both; the texts are recorded: "the specified secret." and "the specified secret value for …".
-      throw says(thrown, 'ResourceNotFoundException', /secret value/) ? noVersion(secret, which) : thrown
+      throw isNoVersion(thrown) ? noVersion(secret, which) : thrown
     }
   }
   const asked = { action: 'secretsmanager:GetSecretValue', subject: `${secret} (${which})` }
@@ -122,7 +121,14 @@ async function moveLabel(
     'Either this move had taken effect and its answer was lost, or another writer was first; describe the secret to see which.',
   ] as const
   const asked = { action: 'secretsmanager:UpdateSecretVersionStage', subject: `${secret} (${move.label})` }
-  await ask(asked, () => refuseDeleted(secret, () => client.send(command)), {
+  const send = async () => {
+    try {
+      await client.send(command)
+    } catch (thrown) {
+      throw isNoVersion(thrown) ? noVersion(secret, move.to ?? '') : thrown
+    }
+  }
+  await ask(asked, () => refuseDeleted(secret, send), {
     ...missing(secret),
     InvalidParameterException: moved,
     InvalidRequestException: moved,
@@ -168,6 +174,11 @@ async function refuseDeleted<T>(secret: string, send: () => Promise<T>): Promise
   } catch (thrown) {
     throw isDeleted(thrown) ? deleted(secret) : thrown
   }
+}
+
+/** One class for secret and version; the texts are recorded: "the specified secret." and "the specified secret value for …". */
+function isNoVersion(thrown: unknown): boolean {
+  return says(thrown, 'ResourceNotFoundException', /secret value/)
 }
 
 /** Recorded: "… because it was marked for deletion." */

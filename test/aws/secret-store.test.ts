@@ -226,8 +226,9 @@ describe('moveLabel', () => {
     }
   })
 
-  test('of a secret that is not there (any more) is SECRET_NOT_FOUND', async (context) => {
+  test('of a secret or to a version that is not there (any more) says so', async (context) => {
     const { store, arn, ask } = await withSecret(context)
+    await refusal(store.moveLabel(arn, { label: 'A', to: v3 }), 'VERSION_NOT_FOUND', new RegExp(v3))
     await refusal(store.moveLabel(NOWHERE, { label: 'A', to: v1 }), 'SECRET_NOT_FOUND', /nope/)
     await ask('DeleteSecret', { SecretId: 's' })
     await refusal(store.moveLabel(arn, { label: 'A', to: v1 }), 'SECRET_NOT_FOUND', /deletion/)
