@@ -1,5 +1,6 @@
 /** ECS_ENGINE_AUTH_DATA exactly as the ECS agent understands it: which entries it has, and which one an image gets. */
 
+import { trimSpace } from './ecs-config.ts'
 import { decodeString, isFault, type JsonMember, readJson } from './go-json.ts'
 import { agentHost, isHubHost } from './image.ts'
 import type { Credential } from './ports.ts'
@@ -17,18 +18,34 @@ export interface AuthEntry {
   readonly credential: Credential | null
   /** The other fields that the agent hands to Docker, by their JSON names; type `docker` only. */
   readonly extra: ReadonlyMap<string, Secret>
-  /** Why the agent drops the entry, in words without its value. */
-  readonly fault: string | null
+  /** Why the agent drops the entry. */
+  readonly fault: EntryFault | null
 }
 
-/** The two values, parsed. `entries` is empty when the agent ends up without any registry auth, and `fault` says why. */
+/** Why the agent drops one entry, and how to say so. */
+export const ENTRY_FAULTS = {
+  'without-auth': 'its auth is empty or missing',
+  'bad-base64': 'its auth is not standard padded base64',
+  'without-colon': 'its auth has no colon between user name and password',
+} as const
+
+export type EntryFault = keyof typeof ENTRY_FAULTS
+
+/** Why the agent ends up without any registry auth. */
+export interface AuthFault {
+  readonly kind: 'type-missing' | 'type-unknown' | 'data-missing' | 'json-invalid' | 'not-object' | 'wrong-kind'
+  /** In words that quote nothing of the data. */
+  readonly reason: string
+  /** Where in the data, if it is at one place. */
+  readonly at: number | null
+}
+
+/** The two values, parsed; `entries` in the order of the text, with repeated keys. None when there is a fault. */
 export interface AuthData {
   readonly type: AuthType | null
   readonly text: Secret
   readonly entries: readonly AuthEntry[]
-  readonly fault: string | null
-  /** Where in the text the fault is, if it is at one place. */
-  readonly faultAt: number | null
+  readonly fault: AuthFault | null
 }
 
 /** Which entry the agent uses for an image. */
@@ -51,30 +68,41 @@ const DOCKER_FIELDS = ['username', 'password', 'auth', 'email', 'serveraddress',
 
 /** Parses both values by the agent's rules (dockerauth.go, parseAuthData). Never throws. */
 export function parseAuthData(type: string, data: string): AuthData {
-  const trimmed = type.trim()
-  const none = (fault: string | null, known: AuthType | null = null, faultAt: number | null = null): AuthData => ({
-    type: known,
-    text: new Secret(data),
-    entries: [],
-    fault,
-    faultAt,
-  })
-  if (trimmed === '') return none(data === '' ? null : 'ECS_ENGINE_AUTH_TYPE is empty, so the agent ignores the data')
-  if (trimmed !== 'docker' && trimmed !== 'dockercfg') {
-    return none('ECS_ENGINE_AUTH_TYPE is neither docker nor dockercfg, so the agent ignores the data')
+  const text = new Secret(data)
+  const known = typeOf(type)
+  const failed = (kind: AuthFault['kind'], reason: string, at: number | null = null): AuthData => {
+    return { type: known, text, entries: [], fault: { kind, reason, at } }
   }
-  if (data === '') return none('ECS_ENGINE_AUTH_DATA is empty', trimmed)
+  if (known === null && type.trim() === '') {
+    if (data === '') return { type: known, text, entries: [], fault: null }
+    return failed('type-missing', 'ECS_ENGINE_AUTH_TYPE is empty, so the agent ignores the data')
+  }
+  if (known === null) return failed('type-unknown', 'ECS_ENGINE_AUTH_TYPE is neither docker nor dockercfg')
+  if (data === '') return failed('data-missing', 'ECS_ENGINE_AUTH_DATA is empty')
   const read = readJson(data, 3)
-  if (isFault(read)) return none(`it is not valid JSON: ${read.reason}`, trimmed, read.at)
-  if (read.kind === 'null') return none(null, trimmed)
-  if (read.kind !== 'object') return none(`it is a JSON ${read.kind}, not an object`, trimmed, 0)
+  if (isFault(read)) return failed('json-invalid', `ECS_ENGINE_AUTH_DATA is not valid JSON: ${read.reason}`, read.at)
+  if (read.kind === 'null') return { type: known, text, entries: [], fault: null }
+  if (read.kind !== 'object') return failed('not-object', `ECS_ENGINE_AUTH_DATA is a JSON ${read.kind}, not an object`)
   const entries: AuthEntry[] = []
   for (const member of read.members) {
-    const entry = trimmed === 'docker' ? dockerEntry(data, member) : dockercfgEntry(data, member)
-    if (typeof entry === 'string') return none(entry, trimmed, member.valueStart)
+    const entry = known === 'docker' ? dockerEntry(data, member) : dockercfgEntry(data, member)
+    if (typeof entry === 'string') return failed('wrong-kind', `${shownKey(member.name)}: ${entry}`, member.valueStart)
     entries.push(entry)
   }
-  return { type: trimmed, text: new Secret(data), entries, fault: null, faultAt: null }
+  return { type: known, text, entries, fault: null }
+}
+
+function typeOf(type: string): AuthType | null {
+  const trimmed = trimSpace(type)
+  return trimmed === 'docker' || trimmed === 'dockercfg' ? trimmed : null
+}
+
+/** A registry key for messages: without user information, control characters or undue length. */
+export function shownKey(key: string): string {
+  const plain = key
+    .replace(/\/\/[^/@]*@/, '//…@')
+    .replace(/[^\x20-\x7e…]/g, (character) => JSON.stringify(character).slice(1, -1))
+  return plain.length > 120 ? `${plain.slice(0, 120)}…` : plain
 }
 
 /** An entry of type `docker`: all fields are passed on, `auth` without being decoded. A string says what loses the whole map. */
@@ -89,14 +117,43 @@ function dockerEntry(text: string, member: JsonMember): AuthEntry | string {
   return { key: member.name, member, credential, extra, fault: null }
 }
 
-/** An entry of type `dockercfg`: `auth` is the only field that is looked at. */
+/** An entry of type `dockercfg`: `auth` is the only field that is looked at. Most entries are never decoded. */
+class DockercfgEntry implements AuthEntry {
+  readonly member: JsonMember
+  readonly extra: ReadonlyMap<string, Secret> = NO_EXTRA
+  readonly #auth: Secret
+  #decoded: Credential | EntryFault | undefined
+
+  constructor(member: JsonMember, auth: string) {
+    this.member = member
+    this.#auth = new Secret(auth)
+  }
+
+  get key(): string {
+    return this.member.name
+  }
+
+  get credential(): Credential | null {
+    const decoded = this.#decode()
+    return typeof decoded === 'string' ? null : decoded
+  }
+
+  get fault(): EntryFault | null {
+    const decoded = this.#decode()
+    return typeof decoded === 'string' ? decoded : null
+  }
+
+  #decode(): Credential | EntryFault {
+    this.#decoded ??= decodeAuth(this.#auth.reveal())
+    return this.#decoded
+  }
+}
+
+const NO_EXTRA: ReadonlyMap<string, Secret> = new Map()
+
 function dockercfgEntry(text: string, member: JsonMember): AuthEntry | string {
   const fields = readFields(text, member, ['auth'])
-  if (typeof fields === 'string') return fields
-  const decoded = decodeAuth(fields.get('auth') ?? '')
-  const extra = new Map<string, Secret>()
-  if (typeof decoded === 'string') return { key: member.name, member, credential: null, extra, fault: decoded }
-  return { key: member.name, member, credential: decoded, extra, fault: null }
+  return typeof fields === 'string' ? fields : new DockercfgEntry(member, fields.get('auth') ?? '')
 }
 
 /** The string fields that Go would fill: names in any case, the last one counts, `null` changes nothing. */
@@ -105,7 +162,7 @@ function readFields(text: string, member: JsonMember, known: readonly string[]):
   if (member.kind === 'null') return fields
   if (member.kind !== 'object') return `the value of a registry key is a JSON ${member.kind}, not an object`
   for (const field of member.members) {
-    const name = foldName(field.name)
+    const name = known.includes(field.name) ? field.name : foldName(field.name)
     if (!known.includes(name) || field.kind === 'null') continue
     if (field.kind !== 'string') return `the field ${name} is a JSON ${field.kind}, not a string`
     fields.set(name, decodeString(text.slice(field.valueStart, field.end)))
@@ -118,16 +175,26 @@ export function foldName(name: string): string {
   return name.toLowerCase().replaceAll('\u017f', 's')
 }
 
-/** base64 of `user:password` by Go's strict StdEncoding, which skips CR and LF; a string says what is wrong with it. */
-export function decodeAuth(auth: string): Credential | string {
-  const packed = auth.replace(/[\r\n]+/g, '')
-  if (packed === '') return 'its auth is empty or missing'
-  if (packed.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(packed)) return 'its auth is not standard padded base64'
+/** base64 of `user:password` by Go's strict StdEncoding, which skips CR and LF. */
+export function decodeAuth(auth: string): Credential | EntryFault {
+  const packed = /[\r\n]/.test(auth) ? auth.replace(/[\r\n]+/g, '') : auth
+  if (packed === '') return 'without-auth'
+  const bytes = Buffer.from(packed, 'base64')
+  // Node skips what is not base64, so that fewer bytes come out, and takes the URL-safe alphabet too, which Go does not.
+  const padding = packed.endsWith('==') ? 2 : packed.endsWith('=') ? 1 : 0
+  const whole = packed.length % 4 === 0 && bytes.length === (packed.length / 4) * 3 - padding
+  if (!whole || packed.includes('-') || packed.includes('_')) return 'bad-base64'
+  const text = bytes.toString('utf8')
   // Bytes that are not UTF-8 become U+FFFD one by one when the agent writes JSON for Docker.
-  const plain = decodeUtf8(Buffer.from(packed, 'base64')).toWellFormed()
+  const plain = text.includes('\ufffd') ? decodeUtf8(bytes).toWellFormed() : text
   const colon = plain.indexOf(':')
-  if (colon < 0) return 'its auth has no colon between user name and password'
+  if (colon < 0) return 'without-colon'
   return { username: plain.slice(0, colon), password: new Secret(plain.slice(colon + 1)) }
+}
+
+/** RFC 7617: neither a user name nor a password has a control character, least of all a line break. */
+export function hasControl(text: string): boolean {
+  return /[\p{Cc}--[\u0080-\u009f]]/v.test(text)
 }
 
 /** The registry key without its scheme: the agent cuts one literal `http://` or `https://` and changes nothing else. */
@@ -139,14 +206,16 @@ export function normaliseKey(key: string): string {
 
 /** The host of a registry key, `docker.io` for every spelling of Docker Hub. For messages and comparison. */
 export function registryHost(key: string): string {
-  const host = normaliseKey(key).split('/', 1)[0] ?? ''
+  const bare = normaliseKey(key)
+  const slash = bare.indexOf('/')
+  const host = slash < 0 ? bare : bare.slice(0, slash)
   return isHubHost(host) ? 'docker.io' : host
 }
 
 /** Chooses the entry for an image (dockerauth.go, GetAuthconfig), telling where the agent leaves it to chance. */
 export function resolve(auth: AuthData, image: string): Resolution {
   const host = agentHost(image)
-  if (auth.fault !== null) return nothing(`The agent has no registry auth at all: ${auth.fault}.`)
+  if (auth.fault !== null) return nothing(`The agent has no registry auth at all: ${auth.fault.reason}.`)
   const hub = isHubHost(host)
   const matching = auth.entries.filter((entry) => {
     const key = normaliseKey(entry.key)
@@ -157,7 +226,8 @@ export function resolve(auth: AuthData, image: string): Resolution {
   const last = new Map(matching.map((entry) => [entry.key, entry]))
   const alive = [...last.values()].filter((entry) => entry.credential !== null)
   if (alive.length === 0) {
-    if (last.size > 0) return nothing(`The agent drops the only entry for ${host}: ${[...last.values()][0]?.fault}.`)
+    const [dropped] = last.values()
+    if (dropped?.fault) return nothing(`The agent drops the entry for ${host}: ${ENTRY_FAULTS[dropped.fault]}.`)
     return nothing(
       hub ? `Docker Hub's only key is ${HUB_KEY}, and there is none.` : `No registry key has the host ${host}.`,
     )
@@ -196,7 +266,8 @@ function choose(candidates: readonly AuthEntry[], image: string): Resolution {
   return { key: chosen.key, credential: empty ? null : given, ambiguous: false, candidates: keys, reason }
 }
 
-function sameCredential(one: AuthEntry, other: AuthEntry): boolean {
+/** Whether the agent hands the same to Docker for both. */
+export function sameCredential(one: AuthEntry, other: AuthEntry): boolean {
   if (one.credential === null || other.credential === null) return one.credential === other.credential
   return (
     one.credential.username === other.credential.username &&

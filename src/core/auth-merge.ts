@@ -4,14 +4,18 @@ import {
   type AuthData,
   type AuthEntry,
   type AuthType,
+  ENTRY_FAULTS,
   foldName,
   HUB_KEY,
+  hasControl,
   normaliseKey,
   parseAuthData,
   registryHost,
+  shownKey,
 } from './auth-data.ts'
 import { PullAuthError } from './errors.ts'
 import { isFault, type JsonMember, readJson } from './go-json.ts'
+import { groups } from './groups.ts'
 import { compactJson, editObject, unescapeJson, wholeObject } from './json-edit.ts'
 import type { Credential } from './ports.ts'
 import { basicCredential, Secret } from './secret.ts'
@@ -32,18 +36,22 @@ export interface MergeBase {
 
 const EMPTY: MergeBase = { style: null, text: new Secret('{}'), entries: [], unwrapped: null }
 
+/** Data without a single entry, which nobody can lose. */
+const NOTHING = /^(?:\{\s*\})?$/
+
 /** What of the stored auth a merge starts from, or why it cannot: what the agent cannot read is never guessed at. */
 export function mergeBase(auth: AuthData): MergeBase | string {
   const text = auth.text.reveal()
   const pasted = pastedAuths(text)
   if (pasted !== null) return pasted
-  if (auth.fault !== null) return text.trim() === '' ? EMPTY : auth.fault
+  if (auth.fault !== null) return NOTHING.test(text.trim()) ? EMPTY : auth.fault.reason
   if (auth.type === null || auth.entries.length === 0) return EMPTY
   return { style: auth.type, text: auth.text, entries: auth.entries, unwrapped: null }
 }
 
 /** A whole `~/.docker/config.json` instead of its inner `auths`, the most common mistake (facts: ecs-agent 7.7). */
-function pastedAuths(text: string): MergeBase | null {
+export function pastedAuths(text: string): MergeBase | null {
+  if (!text.includes('auths')) return null
   const read = readJson(text, 3)
   if (isFault(read)) return null
   const auths = read.members.findLast((member) => member.name === 'auths')
@@ -58,10 +66,10 @@ function pastedAuths(text: string): MergeBase | null {
 
 /** All spellings of one registry key: with any scheme or none, with or without trailing slashes, every form of Docker Hub. */
 export function twinId(key: string): string {
-  const bare = normaliseKey(key).replace(/\/+$/, '')
-  const path = bare.slice(bare.indexOf('/') + 1)
-  const whole = !bare.includes('/') || path === 'v1' || path === 'v2'
-  return whole && registryHost(bare) === 'docker.io' ? 'docker.io' : bare
+  const bare = normaliseKey(key)
+  const host = registryHost(bare)
+  if (host !== 'docker.io') return bare.endsWith('/') ? bare.replace(/\/+$/, '') : bare
+  return /^[^/]*(?:\/(?:v[12])?)?\/*$/.test(bare) ? host : bare.replace(/\/+$/, '')
 }
 
 /**
@@ -88,12 +96,12 @@ export function mergeAuthData(
     (_member, at) => (changes.edits.has(at) ? changes.edits.get(at) : convert(base.entries[at])),
     changes.added,
   )
-  const line = /[\t\r\n]/.test(data) ? compactJson(data) : data
+  const line = ['\t', '\r', '\n'].some((white) => data.includes(white)) ? compactJson(data) : data
   return { data: line, notes }
 }
 
 function unwrapNote(others: readonly string[]): string {
-  const left = others.length > 0 ? ` Left out what the agent does not know: ${others.join(', ')}.` : ''
+  const left = others.length > 0 ? ` Left out what the agent does not know: ${others.map(shownKey).join(', ')}.` : ''
   return `Took the entries out of a pasted docker config.json: the agent wants the object inside \`auths\`.${left}`
 }
 
@@ -110,13 +118,7 @@ function planChanges(
   format: AuthType,
   notes: string[],
 ): Changes {
-  const places = new Map<string, number[]>()
-  existing.forEach((entry, at) => {
-    const id = twinId(entry.key)
-    const list = places.get(id)
-    if (list === undefined) places.set(id, [at])
-    else list.push(at)
-  })
+  const places = groups([...existing.keys()], (at) => twinId(existing[at]?.key ?? ''))
   const edits = new Map<number, string | null>()
   const added: string[] = []
   const seen = new Map<string, string>()
@@ -147,7 +149,7 @@ function noteSpelling(registry: string, name: string, twins: readonly string[], 
   const gone = [...new Set(twins)].filter((twin) => twin !== name)
   if (gone.length > 0) {
     notes.push(
-      `Removed ${gone.join(', ')}: other spellings of ${name}, which would race with it, hide it or do nothing.`,
+      `Removed ${gone.map(shownKey).join(', ')}: other spellings of ${name}, which would race with it, hide it or do nothing.`,
     )
   }
   if (twinId(registry) === 'docker.io' && twinId(name) === 'docker.io' && registry !== name && twins.length === 0) {
@@ -171,7 +173,7 @@ function writtenKey(registry: string): string {
   if (!KEY.test(registry)) {
     throw new PullAuthError(
       'CONFIG_UNWRITABLE',
-      `The registry key ${JSON.stringify(registry)} is not of the form host[:port][/path].`,
+      `The registry key ${shownKey(registry)} is not of the form host[:port][/path].`,
       'Write it as images are named, for example ghcr.io or registry.example.com:5000/team.',
     )
   }
@@ -186,11 +188,6 @@ function writtenKey(registry: string): string {
     )
   }
   return registry
-}
-
-/** Control characters: RFC 7617 has none in a user name or password, and they would end a line. */
-function hasControl(text: string): boolean {
-  return [...text].some((character) => character < ' ' || character === '\u007f')
 }
 
 function entryValue(entry: NewEntry, format: AuthType): string {
@@ -245,7 +242,8 @@ function converter(base: MergeBase, format: AuthType): (entry: AuthEntry | undef
 function convertEntry(text: string, entry: AuthEntry, format: AuthType): string {
   const name = text.slice(entry.member.start, entry.member.valueStart)
   const { credential, extra } = entry
-  if (credential === null) throw unwritable(entry.key, entry.fault ?? 'the agent drops it')
+  if (credential === null)
+    throw unwritable(entry.key, entry.fault === null ? 'the agent drops it' : ENTRY_FAULTS[entry.fault])
   const token = extra.has('identitytoken') || extra.has('registrytoken')
   if (token)
     throw unwritable(entry.key, 'it holds an identity or registry token, which only the format docker can carry')
@@ -281,7 +279,7 @@ export function otherFields(entry: AuthEntry): readonly JsonMember[] {
 function unwritable(key: string, why: string): PullAuthError {
   return new PullAuthError(
     'CONFIG_UNWRITABLE',
-    `The stored entry ${JSON.stringify(key)} cannot be kept as it is: ${why}.`,
+    `The stored entry ${shownKey(key)} cannot be kept as it is: ${why}.`,
     'Correct or remove it in the stored config, or choose the other format in the plan; `ecs-pull-auth lint` shows all findings.',
   )
 }

@@ -126,16 +126,25 @@ function isSpace(unit: number): boolean {
   )
 }
 
-/** An auth key spelled so that ecs-init reads another variable: space before `=`, export, quotes, case, byte order mark, lone CR. */
-const STRAY = /(?:^|\r)[\s\ufeff]*(?:(?:export|set|declare -x)\s+)?["']?ECS_ENGINE_AUTH_(?:TYPE|DATA)["']?\s*=/i
+/** An auth key spelled so that ecs-init reads another variable: space before `=`, export, quotes, case, BOM, lone CR. */
+const STRAY =
+  /(?:^|\r)[^\S\r]*(?:(?:export|set|declare -x)[^\S\r]+)?["']?ECS_ENGINE_AUTH_(TYPE|DATA)["']?[^\S\r]*=([^\r]*)/i
+
+/** What a line means to set and does not; null for any other line. */
+export function strayAssignment(line: Line): Assignment | null {
+  const key = assignment(line)?.key
+  if (key === undefined) return null
+  const exact = key === TYPE_KEY || key === DATA_KEY
+  // A lone CR can hide a second assignment in the value of the first.
+  if (exact && !(line.text.includes('\r') && HIDDEN.test(line.text))) return null
+  const found = STRAY.exec(line.text)
+  if (found === null) return null
+  return { key: found[1]?.toUpperCase() === 'TYPE' ? TYPE_KEY : DATA_KEY, value: found[2] ?? '' }
+}
+
+const HIDDEN = /\r[^\S\r]*ECS_ENGINE_AUTH_(?:TYPE|DATA)[^\S\r]*=/i
 
 /** The number, from 1, of the first line that means to set an auth key and does not; 0 when there is none. */
 export function strayLine(lines: readonly Line[]): number {
-  return lines.findIndex(isStray) + 1
-}
-
-export function isStray(line: Line): boolean {
-  const key = assignment(line)?.key
-  if (key === undefined || key === '' || trimSpace(line.text).startsWith('#')) return false
-  return (key !== TYPE_KEY && key !== DATA_KEY && STRAY.test(line.text)) || /\r\s*ECS_ENGINE_AUTH_/i.test(line.text)
+  return lines.findIndex((line) => strayAssignment(line) !== null) + 1
 }

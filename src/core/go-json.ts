@@ -60,7 +60,7 @@ export function isFault(read: JsonDocument | JsonFault): read is JsonFault {
 /** The string that a valid token means. Lone surrogates become U+FFFD, as in Go. */
 export function decodeString(token: string): string {
   const plain = token.includes('\\') ? String(JSON.parse(token)) : token.slice(1, -1)
-  return plain.toWellFormed()
+  return plain.isWellFormed() ? plain : plain.toWellFormed()
 }
 
 /** Where the string token of a valid JSON text that begins at `at` ends. */
@@ -91,9 +91,12 @@ const CLOSE_OBJECT = 0x7d
 
 class Reader {
   readonly text: string
+  /** No escape and no control character anywhere: a string ends at the next quote, which is found many times faster. */
+  readonly plain: boolean
 
   constructor(text: string) {
     this.text = text
+    this.plain = !/[^ -[\]-\uffff]/.test(text)
   }
 
   blank(from: number): number {
@@ -182,6 +185,8 @@ class Reader {
   }
 
   string(at: number): number {
+    const quote = this.plain ? this.text.indexOf('"', at + 1) : -1
+    if (quote >= 0) return quote + 1
     for (let end = at + 1; end < this.text.length; end++) {
       const unit = this.text.charCodeAt(end)
       if (unit === QUOTE) return end + 1

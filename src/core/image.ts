@@ -45,6 +45,11 @@ function splitName(name: string): { host: string; repository: string } {
   return { host, repository: host === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository }
 }
 
+/** Whether images can name a host as Docker and the agent take it: with a dot or a port, or `localhost`. */
+export function isRegistryHost(host: string): boolean {
+  return HOST.test(host) && (/[.:]/.test(host) || host === 'localhost')
+}
+
 const HUB_HOSTS: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io'])
 
 /** Whether the ECS agent takes a host for Docker Hub (dockerauth.go, dockerRegistryHosts). */

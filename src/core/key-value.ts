@@ -38,9 +38,11 @@ export function editKeyValue(text: string, wanted: AuthLines): string {
   const added = [...values].filter(([key]) => current.get(key) === undefined)
   const last = members.at(-1)
   const colon = last === undefined ? ':' : text.slice(stringEnd(text, last.start), last.valueStart)
-  return editObject(
-    wholeObject(text, members),
+  const object = wholeObject(text, members)
+  const edited = editObject(
+    object,
     change,
     added.map(([key, value]) => `"${key}"${colon}${JSON.stringify(value)}`),
   )
+  return text.slice(0, object.open) + edited + text.slice(object.close + 1)
 }

@@ -48,7 +48,7 @@ export interface RolloutReport {
 /** Up to this many instances each one's own word is read; beyond, the exit codes count and only problems are listed. */
 const READ_EVERY_INSTANCE = 500
 /** The document's own step timeout, plus what Run Command takes around it. */
-const EXECUTION_TIME: Millis = 15 * 60_000
+const EXECUTION_TIME: Millis = 25 * 60_000
 
 /** Sends and follows. With `again: false` a command already sent for this version is followed instead of a second one. */
 export async function rollOut(

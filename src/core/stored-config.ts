@@ -15,6 +15,7 @@ import {
   TYPE_KEY,
 } from './ecs-config.ts'
 import { PullAuthError } from './errors.ts'
+import { type ForeignJson, foreignKind, isKeyValueForm } from './foreign-json.ts'
 import { decodeString, isFault, type JsonMember, readJson } from './go-json.ts'
 import { compactJson, unescapeJson } from './json-edit.ts'
 import { editKeyValue, STATE_KEY, stringOf } from './key-value.ts'
@@ -91,8 +92,9 @@ function readEnvFile(text: string, name: string): AuthPair {
 function readKeyValue(text: string, name: string): AuthPair {
   const read = readJson(text, 2)
   if (isFault(read)) throw notEcs(name, `it begins like JSON, but ${read.reason} (character ${read.at + 1})`)
-  if (!read.members.some((member) => /^ECS_[A-Z0-9_]+$/.test(member.name))) {
-    throw notEcs(name, `it is ${otherJson(read.members)}`, hintFor(read.members))
+  if (!isKeyValueForm(read.members)) {
+    const { what, hint } = FOREIGN[foreignKind(read.members)]
+    throw notEcs(name, `it is ${what}`, hint)
   }
   const type = stringOf(text, read.members, TYPE_KEY)
   const data = stringOf(text, read.members, DATA_KEY)
@@ -101,24 +103,20 @@ function readKeyValue(text: string, name: string): AuthPair {
   return { type: type ?? '', data: data ?? '' }
 }
 
-function otherJson(members: readonly JsonMember[]): string {
-  const names = new Set(members.map((member) => member.name.toLowerCase()))
-  if (names.has('auths')) return 'a docker config.json'
-  if (names.has('username') || names.has('password')) return 'a credential with username and password'
-  if (names.has('engineauthdata') || names.has('ecsagentconfiguration')) return "the agent's own JSON config file"
-  if (members.length > 0 && members.every((member) => member.kind === 'object')) return 'a bare map of registries'
-  return 'a JSON object without any ECS_… key'
+const STORE_MAP = `Store an ecs.config: ECS_CLUSTER=… and the rest, with the inner map of registries as ${DATA_KEY}.`
+
+const FOREIGN: Readonly<Record<ForeignJson, { readonly what: string; readonly hint?: string }>> = {
+  'docker-config': { what: 'a docker config.json', hint: STORE_MAP },
+  'registry-map': { what: 'a bare map of registries', hint: STORE_MAP },
+  'agent-config': { what: "the agent's own JSON config file" },
+  credential: {
+    what: 'a credential with username and password',
+    hint: 'Name it as `credential` of a registry in the plan; `secret` is the one with your ecs.config.',
+  },
+  other: { what: 'a JSON object without any ECS_… key' },
 }
 
-function hintFor(members: readonly JsonMember[]): string {
-  const names = new Set(members.map((member) => member.name.toLowerCase()))
-  if (names.has('username') || names.has('password')) {
-    return 'Name it as `credential` of a registry in the plan, and name the secret with your ecs.config as `secret`.'
-  }
-  return `Store an ecs.config: ECS_CLUSTER=… and the rest, with the inner map of registries as ${DATA_KEY}.`
-}
-
-function notEcs(name: string, why: string, hint?: string): PullAuthError {
+function notEcs(name: string, why: string, hint?: string | undefined): PullAuthError {
   const fallback = 'Store your ecs.config as text (ECS_CLUSTER=… and so on), or its variables as key/value pairs.'
   return new PullAuthError('CONFIG_NOT_ECS', `${name} is not an ECS config: ${why}.`, hint ?? fallback)
 }

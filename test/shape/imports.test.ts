@@ -17,7 +17,9 @@ function sources(folder: string): readonly string[] {
 /** What a file imports: packages and node: modules as they are, files as paths from the root. */
 function importsOf(file: string): readonly string[] {
   const text = readFileSync(join(root, file), 'utf8')
-  const names = [...text.matchAll(/^(?:(?:import|export|\})[^'\n]*\bfrom|import) '([^']+)'/gm)].map((match) => match[1] ?? '')
+  const names = [...text.matchAll(/^(?:(?:import|export|\})[^'\n]*\bfrom|import) '([^']+)'/gm)].map(
+    (match) => match[1] ?? '',
+  )
   const dynamic = [...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g)].map((match) => match[1] ?? '')
   return [...names, ...dynamic].map((name) =>
     name.startsWith('.') ? relative(root, resolve(root, dirname(file), name)) : name,
@@ -114,5 +116,22 @@ test('a credential is revealed in few, known places', () => {
   assert.deepEqual(found.sort(), REVEALED_IN)
 })
 
-/** Each has a reason: the type itself, HTTP, the AWS call, the parsers of what is wrapped, providers that read JSON answers. */
-const REVEALED_IN: readonly string[] = []
+/**
+ * Each has a reason: the type itself; what writes to HTTP, to Secrets Manager and to a stored config; the parsers of
+ * wrapped text; the providers and the verifier, which read tokens out of wrapped answers. The demo seeds its own world.
+ */
+const REVEALED_IN: readonly string[] = [
+  'src/aws/secret-store.ts',
+  'src/cli/demo/stage.ts',
+  'src/core/auth-data.ts',
+  'src/core/auth-merge.ts',
+  'src/core/auth-repair.ts',
+  'src/core/lint-auth.ts',
+  'src/core/secret.ts',
+  'src/core/stored-config.ts',
+  'src/http.ts',
+  'src/registries/gitlab-api.ts',
+  'src/registries/gitlab.ts',
+  'src/registries/static.ts',
+  'src/registries/verify.ts',
+]

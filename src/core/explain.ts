@@ -1,0 +1,58 @@
+/** Which credential an image would get on a container instance, and why. */
+
+import { parseAuthData, resolve } from './auth-data.ts'
+import { DATA_KEY, readVariables, TYPE_KEY } from './ecs-config.ts'
+import { isFault, readJson } from './go-json.ts'
+import { agentHost, isPrivateEcr, parseImage } from './image.ts'
+import { stringOf } from './key-value.ts'
+
+export interface Explanation {
+  readonly image: string
+  /** The registry key as it is spelled; null: none, or a random one. */
+  readonly key: string | null
+  readonly username: string | null
+  readonly ambiguous: boolean
+  readonly candidates: readonly string[]
+  readonly reason: string
+}
+
+const ELSEWHERE =
+  'A task definition with repositoryCredentials uses those instead, without falling back to this config.'
+
+/**
+ * Explains each image against a config in any form, a docker config.json included. Never throws: what the agent cannot
+ * read is the reason why an image gets nothing.
+ */
+export function explainImages(text: string, images: readonly string[]): readonly Explanation[] {
+  const { type, data } = authIn(text)
+  const auth = parseAuthData(type, data)
+  return images.map((image) => {
+    const host = agentHost(image)
+    if (isPrivateEcr(host)) {
+      const reason =
+        'A private ECR registry: the agent pulls with the role of the instance or task and never looks here.'
+      return { image, key: null, username: null, ambiguous: false, candidates: [], reason }
+    }
+    const { key, credential, ambiguous, candidates, reason } = resolve(auth, image)
+    const refused = parseImage(image) === null ? ' But Docker takes no image of this name.' : ''
+    return {
+      image,
+      key,
+      username: credential?.username ?? null,
+      ambiguous,
+      candidates,
+      reason: `${reason}${refused} ${ELSEWHERE}`,
+    }
+  })
+}
+
+function authIn(text: string): { type: string; data: string } {
+  const read = readJson(text, 2)
+  if (isFault(read)) {
+    const variables = readVariables(text)
+    return { type: variables.get(TYPE_KEY) ?? '', data: variables.get(DATA_KEY) ?? '' }
+  }
+  const auths = read.members.findLast(({ name, kind }) => name === 'auths' && kind === 'object')
+  if (auths !== undefined) return { type: 'dockercfg', data: text.slice(auths.valueStart, auths.end) }
+  return { type: stringOf(text, read.members, TYPE_KEY) ?? '', data: stringOf(text, read.members, DATA_KEY) ?? '' }
+}

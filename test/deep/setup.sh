@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Installs the real software that the deeper checks run. What cannot be had is told here, and the test that needs it
+# fails when CI=true, else is skipped. Run it as often as you like.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+PATH=$PATH:/usr/sbin:/sbin
+
+tell() { printf 'setup: %s\n' "$*" >&2; }
+
+packages=()
+need() { command -v "$1" >/dev/null || packages+=("$2"); }
+need systemd-nspawn systemd-container
+need dbus-daemon dbus
+need docker-registry docker-registry
+need skopeo skopeo
+need htpasswd apache2-utils
+need shellcheck shellcheck
+need bats bats
+need python3 python3
+need dash dash
+
+have_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 "$@"
+}
+
+# A machine that was never updated knows no package, or only versions that are gone from the mirror.
+apt_again() { apt "$@" || { apt update -qq && apt "$@"; }; }
+
+if [ ${#packages[@]} -gt 0 ]; then
+  if have_apt; then
+    # docker-registry would start a registry of its own on port 5000.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+      trap 'rm -f "$policy"' EXIT
+      printf '#!/bin/sh\nexit 101\n' >$policy
+      chmod 755 $policy
+    fi
+    apt_again install -y -qq --no-install-recommends "${packages[@]}" >/dev/null || tell "not installed: ${packages[*]}"
+  else
+    tell "needs root and apt-get to install: ${packages[*]}"
+  fi
+fi
+
+# Debian's docker CLI, without the daemon that its package would start.
+docker=.tools/docker
+if [ ! -x $docker/docker ] && have_apt; then
+  folder=$(mktemp -d)
+  for package in docker-cli docker.io; do
+    chmod 777 "$folder" # apt drops root to download
+    if (cd "$folder" && apt_again download -qq $package) >/dev/null 2>&1 && dpkg-deb -x "$folder"/$package*.deb "$folder/root"; then
+      mkdir -p $docker && cp "$folder/root/usr/bin/docker" $docker/docker
+      break
+    fi
+  done
+  rm -rf "$folder"
+  [ -x $docker/docker ] || tell 'no docker CLI in any package'
+fi

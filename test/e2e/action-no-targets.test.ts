@@ -1,0 +1,24 @@
+/** The Action when no instance has the tag: red, although Run Command calls it a success. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { actionStep } from './action.ts'
+import { gitlabPlan, rotatedByGitlab } from './plans.ts'
+import { actionParts, mark, matchSnapshot, requestParts } from './snapshot.ts'
+import { setStage } from './stage.ts'
+
+const FLEET = `
+fleet:
+  targets: { "tag:ecs-pull-auth": [prdo] }`
+
+test('no instance matches the targets', async (t) => {
+  const stage = await setStage(t, { config: rotatedByGitlab })
+  const old = stage.instances[0]?.credentialFor(stage.probe)
+  assert.ok(old)
+
+  const from = mark(stage)
+  const run = await actionStep(stage, { inputs: { plan: stage.file('ecs-pull-auth.yaml', gitlabPlan(stage, FLEET)) } })
+  matchSnapshot(t, stage, [...actionParts(run), ...requestParts(stage, ['operator', 'node'], from)])
+
+  assert.ok(await stage.pulls(old), 'the old credential was revoked')
+})
