@@ -37,10 +37,12 @@ export function fixConfig(text: string): Fixed {
   const variables = readVariables(joined)
   const pair = { type: variables.get(TYPE_KEY) ?? '', data: variables.get(DATA_KEY) ?? '' }
   const repaired = repairAuth(pair.type, pair.data)
-  notes.push(...repaired.notes)
   if (repaired.notes.length === 0) return { text: notes.length === 0 ? text : joined, notes }
   const state = lines.map(stateOnLine).findLast((found) => found !== null) ?? null
-  return { text: editLines(joined, { type: repaired.type, data: repaired.data, state }), notes }
+  return {
+    text: editLines(joined, { type: repaired.type, data: repaired.data, state }),
+    notes: [...notes, ...repaired.notes],
+  }
 }
 
 function fixKeyValue(text: string): Fixed {

@@ -40,7 +40,7 @@ export function editObject(
     if (body !== null) parts.push(lead + body + (last ? '' : tail))
     from = to + 1
   })
-  parts.push(...added.map((body) => lead + body))
+  for (const body of added) parts.push(lead + body)
   return `{${parts.join(',')}${tail}}`
 }
 

@@ -37,8 +37,8 @@ function lintHost(host: string, entries: readonly AuthEntry[], at: At): readonly
   if (codes.includes('key-dead')) return found
   // What the agent drops while parsing competes with nothing.
   const alive = keyed.filter(({ entry }) => entry.credential !== null)
-  if (alive.length > 1) found.push(...lintTwins(alive, at))
-  return host === 'docker.io' ? found : [...found, ...lintPaths(host, alive, at)]
+  const twins = alive.length > 1 ? lintTwins(alive, at) : []
+  return [...found, ...twins, ...(host === 'docker.io' ? [] : lintPaths(host, alive, at))]
 }
 
 /** What is wrong with a key for its host alone. */

@@ -1,6 +1,6 @@
 /** Finds every mistake in a config that the ECS agent would keep silent about. */
 
-import { parseAuthData } from './auth-data.ts'
+import { parseAuthData, shownKey } from './auth-data.ts'
 import { DATA_KEY, TYPE_KEY } from './ecs-config.ts'
 import { type ForeignJson, foreignKind, isKeyValueForm } from './foreign-json.ts'
 import { decodeString, isFault, type JsonMember, readJson } from './go-json.ts'
@@ -55,31 +55,32 @@ const FOREIGN: Readonly<Record<ForeignJson, LintCode>> = {
 
 function lintJson(text: string): readonly Finding[] {
   const read = readJson(text, 2)
-  if (isFault(read)) return [finding('json-invalid', { line: lineAt(text, read.at), detail: read.reason })]
+  if (isFault(read))
+    return [finding('json-invalid', { line: text.slice(0, read.at).split('\n').length, detail: read.reason })]
   if (isKeyValueForm(read.members)) return lintKeyValue(text, read.members)
   const kind = foreignKind(read.members)
   const found = [finding(FOREIGN[kind])]
   // The entries are worth a look all the same: they are what will be put into the config.
   const map = kind === 'docker-config' ? read.members.findLast(({ name }) => name === 'auths') : undefined
-  if (map !== undefined)
-    found.push(...lintAuth(parseAuthData('dockercfg', text.slice(map.valueStart, map.end)), undefined))
-  if (kind === 'registry-map') found.push(...lintAuth(parseAuthData('dockercfg', text), undefined))
-  return found
+  if (map !== undefined) {
+    return [...found, ...lintAuth(parseAuthData('dockercfg', text.slice(map.valueStart, map.end)), undefined)]
+  }
+  return kind === 'registry-map' ? [...found, ...lintAuth(parseAuthData('dockercfg', text), undefined)] : found
 }
 
 function lintKeyValue(text: string, members: readonly JsonMember[]): readonly Finding[] {
   const findings: Finding[] = []
   const variables: Variable[] = []
+  let line = 1
+  let feed = text.indexOf('\n')
   for (const member of members) {
-    const line = lineAt(text, member.start)
+    for (; feed >= 0 && feed < member.start; feed = text.indexOf('\n', feed + 1)) line++
     if (member.kind !== 'string') {
-      findings.push(
-        finding('value-not-text', { line, detail: `${JSON.stringify(member.name)} is a JSON ${member.kind}` }),
-      )
+      findings.push(finding('value-not-text', { line, detail: `${shownKey(member.name)} is a JSON ${member.kind}` }))
       continue
     }
     const value = decodeString(text.slice(member.valueStart, member.end))
-    if (/[\r\n]/.test(value)) findings.push(finding('value-with-line-break', { line, detail: member.name }))
+    if (/[\r\n]/.test(value)) findings.push(finding('value-with-line-break', { line, detail: shownKey(member.name) }))
     const misspelt = member.name !== TYPE_KEY && member.name !== DATA_KEY
     if (misspelt && /^\s*(?:export\s+)?ECS_ENGINE_AUTH_(?:TYPE|DATA)\s*$/i.test(member.name)) {
       findings.push(finding('auth-name-misspelt', { line }))
@@ -88,11 +89,4 @@ function lintKeyValue(text: string, members: readonly JsonMember[]): readonly Fi
     variables.push({ key: member.name, value, line })
   }
   return [...findings, ...lintVariables(variables)]
-}
-
-/** The line, from 1, of an offset. */
-function lineAt(text: string, offset: number): number {
-  let line = 1
-  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line++
-  return line
 }
