@@ -100,7 +100,7 @@ function typeOf(type: string): AuthType | null {
 /** A registry key for messages: without user information, control characters or undue length. */
 export function shownKey(key: string): string {
   const plain = key
-    .replace(/\/\/[^/@]*@/, '//…@')
+    .replace(/(^|\/\/)[^/@]*@/, '$1…@')
     .replace(/[^\x20-\x7e…]/g, (character) => JSON.stringify(character).slice(1, -1))
   return plain.length > 120 ? `${plain.slice(0, 120)}…` : plain
 }
@@ -226,8 +226,8 @@ export function resolve(auth: AuthData, image: string): Resolution {
   const last = new Map(matching.map((entry) => [entry.key, entry]))
   const alive = [...last.values()].filter((entry) => entry.credential !== null)
   if (alive.length === 0) {
-    const [dropped] = last.values()
-    if (dropped?.fault) return nothing(`The agent drops the entry for ${host}: ${ENTRY_FAULTS[dropped.fault]}.`)
+    const dropped = last.get([...last.keys()].sort()[0] ?? '')
+    if (dropped?.fault) return nothing(`The agent drops ${shownKey(dropped.key)}: ${ENTRY_FAULTS[dropped.fault]}.`)
     return nothing(
       hub ? `Docker Hub's only key is ${HUB_KEY}, and there is none.` : `No registry key has the host ${host}.`,
     )

@@ -229,8 +229,9 @@ function converter(base: MergeBase, format: AuthType): (entry: AuthEntry | undef
     if (entry === undefined) return undefined
     const { start, end } = entry.member
     const raw = text.slice(start, end)
-    const converted = base.style === format ? raw : convertEntry(text, entry, format)
-    const plain = unescapeJson(converted)
+    let plain = unescapeJson(base.style === format ? raw : convertEntry(text, entry, format))
+    // Wrapped base64, an escape in a field that is not read: the same entry written afresh may need no backslash.
+    if (plain.includes('\\') && format === 'dockercfg') plain = unescapeJson(convertEntry(text, entry, format))
     if (plain.includes('\\')) {
       throw unwritable(entry.key, 'it has characters that need a backslash, which systemd would take away')
     }

@@ -1,6 +1,7 @@
 /** Repairs of ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA that have one meaning only. */
 
 import {
+  type AuthData,
   type AuthEntry,
   type AuthType,
   decodeAuth,
@@ -15,6 +16,7 @@ import { mergeAuthData, mergeBase, pastedAuths, twinId } from './auth-merge.ts'
 import { trimSpace } from './ecs-config.ts'
 import { decodeString, isFault, type JsonMember, readJson, stringEnd } from './go-json.ts'
 import { groups } from './groups.ts'
+import { isRegistryHost } from './image.ts'
 import { editObject, wholeObject } from './json-edit.ts'
 import type { Credential } from './ports.ts'
 import { basicCredential, Secret } from './secret.ts'
@@ -67,21 +69,24 @@ function repairKinds(data: string, notes: string[]): string {
 /** Finds the type by what the entries hold, when there is none or it is spelt in another way. */
 function repairType(type: string, data: string, notes: string[]): string {
   const trimmed = trimSpace(type)
-  const asDockercfg = parseAuthData('dockercfg', data)
-  const asDocker = parseAuthData('docker', data)
-  const entries = asDockercfg.entries
-  if (entries.length === 0) return type
-  const encoded = entries.every(({ credential }) => credential !== null)
-  const plain =
-    asDocker.fault === null &&
-    asDocker.entries.every(({ credential }) => credential !== null && credential.username !== '')
-  const fits =
-    encoded && !plain ? 'dockercfg' : plain && entries.every(({ credential }) => credential === null) ? 'docker' : null
-  const spelt = /^["']?(docker(?:cfg)?)["']?$/i.exec(trimmed)?.[1]?.toLowerCase()
-  const wanted = trimmed === '' ? fits : trimmed === 'docker' && encoded && !plain ? fits : (spelt ?? null)
-  if (wanted === null || wanted === trimmed) return type
+  const fits = fittingType(data)
+  const spelt = /^["']?(docker(?:cfg)?)["']?$/i.exec(trimmed)?.[1]?.toLowerCase() ?? null
+  const wanted = trimmed === '' || (spelt === 'docker' && fits === 'dockercfg') ? fits : spelt
+  if (wanted === null || wanted === trimmed || parseAuthData(wanted, data).entries.length === 0) return type
   notes.push(`Set ECS_ENGINE_AUTH_TYPE to ${wanted}.`)
   return wanted
+}
+
+/** The one type in which every entry gives a credential; null: none or both do. */
+function fittingType(data: string): AuthType | null {
+  const [encoded, plain] = [isComplete(parseAuthData('dockercfg', data)), isComplete(parseAuthData('docker', data))]
+  if (encoded === plain) return null
+  return encoded ? 'dockercfg' : 'docker'
+}
+
+function isComplete({ entries }: AuthData): boolean {
+  const last = [...new Map(entries.map((entry) => [entry.key, entry])).values()]
+  return last.length > 0 && last.every(({ credential }) => credential !== null && credential.username !== '')
 }
 
 /** Entries whose credential is plain to see but not in the place or form that the agent reads. */
@@ -110,8 +115,8 @@ function repairEntries(pair: Pair, notes: string[]): Pair {
 function intended(text: string, entry: AuthEntry): Credential | null {
   const field = (name: string) => stringField(text, entry.member, name)
   if (field('identitytoken') !== '') return null
-  if (entry.credential !== null) return withoutLineEnd(entry.credential)
   const [username, password, auth] = [field('username'), field('password'), field('auth')]
+  if (entry.credential !== null) return withoutLineEnd(entry.credential) ?? (/\s/.test(auth) ? entry.credential : null)
   if (auth === '')
     return username !== '' && password !== '' && !username.includes(':')
       ? { username, password: new Secret(password) }
@@ -197,24 +202,27 @@ function liveKey(key: string): string {
 /** Several path keys without their host: one of the keys that the agent picks by chance becomes the host's own. */
 function addBareHosts(pair: Pair, notes: string[]): Pair {
   const auth = parseAuthData(pair.type, pair.data)
-  const alive = auth.entries.filter(({ credential }) => credential !== null)
+  const renamed = new Map<JsonMember, string>()
   const added: string[] = []
-  for (const [host, entries] of groups(alive, ({ key }) => registryHost(key))) {
-    const distinct = new Set(entries.map(({ key }) => normaliseKey(key)))
-    const [first] = entries
-    if (first === undefined || host === 'docker.io' || distinct.has(host) || distinct.size < 2) continue
-    if (entries.every((entry) => sameCredential(entry, first))) continue
-    added.push(`${JSON.stringify(host)}:${pair.data.slice(first.member.valueStart, first.member.end)}`)
-    notes.push(
-      `Added ${shownKey(host)} with the credential of ${shownKey(first.key)}, so that nothing is left to chance.`,
-    )
+  for (const [host, entries] of groups(auth.entries, ({ key }) => registryHost(key))) {
+    const alive = entries.filter(({ credential }) => credential !== null)
+    const [first] = alive
+    // A key for the host that is there and broken needs its owner, not another one beside it.
+    if (first === undefined || host === 'docker.io' || !isRegistryHost(host)) continue
+    if (entries.some(({ key }) => normaliseKey(key) === host)) continue
+    if (alive.every((entry) => sameCredential(entry, first) || normaliseKey(entry.key) === normaliseKey(first.key)))
+      continue
+    const name = JSON.stringify(host)
+    const whole = alive.find(({ key }) => normaliseKey(key) === `${host}/`)
+    const { key, member } = whole ?? first
+    if (whole === undefined) added.push(`${name}:${pair.data.slice(member.valueStart, member.end)}`)
+    else renamed.set(member, name + pair.data.slice(stringEnd(pair.data, member.start), member.end))
+    const note = `Gave ${shownKey(host)} a key of its own, with the credential of ${shownKey(key)}`
+    notes.push(`${note}, so that nothing is left to chance.`)
   }
-  if (added.length === 0) return pair
-  const object = wholeObject(
-    pair.data,
-    auth.entries.map(({ member }) => member),
-  )
-  return { ...pair, data: editObject(object, () => undefined, added) }
+  if (added.length === 0 && renamed.size === 0) return pair
+  const members = auth.entries.map(({ member }) => member)
+  return { ...pair, data: editObject(wholeObject(pair.data, members), (member) => renamed.get(member), added) }
 }
 
 /** One line without a backslash, which systemd would take away: by plain characters, or as dockercfg. */

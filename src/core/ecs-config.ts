@@ -3,7 +3,8 @@
 /** A line as it stands; `text + end` of all lines is the whole text. */
 export interface Line {
   readonly text: string
-  readonly end: '' | '\n' | '\r\n'
+  /** `\r` only at the end of the text: with the line feed that we add it becomes `\r\n`. */
+  readonly end: '' | '\n' | '\r\n' | '\r'
 }
 
 export interface Assignment {
@@ -26,7 +27,8 @@ export function splitLines(text: string): readonly Line[] {
   for (let at = 0; at < text.length; ) {
     const feed = text.indexOf('\n', at)
     if (feed < 0) {
-      lines.push({ text: text.slice(at), end: '' })
+      const cut = text.endsWith('\r')
+      lines.push({ text: text.slice(at, cut ? -1 : undefined), end: cut ? '\r' : '' })
       break
     }
     const crlf = feed > at && text.charCodeAt(feed - 1) === 0x0d
@@ -69,7 +71,7 @@ export function stateOnLine(line: Line): string | null {
  */
 export function editLines(text: string, wanted: AuthLines): string {
   const lines = [...splitLines(text)]
-  const end = lines[0]?.end || '\n'
+  const end = lines[0]?.end === '\r\n' ? '\r\n' : '\n'
   const kept = lines.filter((line) => stateOnLine(line) === null)
   const typeAt = lastOf(kept, TYPE_KEY)
   const dataAt = lastOf(kept, DATA_KEY)
@@ -84,8 +86,12 @@ export function editLines(text: string, wanted: AuthLines): string {
   // Beside the auth line that is there; that line is ours and cannot swallow the next one.
   const beside = Math.max(typeAt, dataAt)
   const place = beside < 0 ? safePlace(replaced) : beside + 1
-  const before = replaced.slice(0, place).map((line) => (line.end === '' ? { ...line, end } : line))
+  const before = replaced.slice(0, place).map((line) => (line.end.endsWith('\n') ? line : withFeed(line, end)))
   return joinLines([...before, ...added, ...replaced.slice(place)])
+}
+
+function withFeed(line: Line, end: Line['end']): Line {
+  return { ...line, end: line.end === '\r' ? '\r\n' : end }
 }
 
 /** The end, but never after a line that ends in a backslash: systemd would join it with ours (facts: ecs-agent 7.2). */

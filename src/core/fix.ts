@@ -100,13 +100,15 @@ function fixComment(line: Line, more: boolean): Line | null {
 function fixData(lines: readonly Line[], notes: string[]): readonly Line[] {
   const extent = authExtent(lines)
   const first = extent === null ? undefined : lines[extent.from]
-  if (extent === null || first === undefined) return lines
+  // A lone CR hides another line in this one, which must not be lost.
+  if (extent === null || first === undefined || first.text.includes('\r')) return lines
   const unwrapped = unwrapValue(extent.text)
   if (unwrapped === null) return lines
   const json = unwrapped.json.replace(/[\t\r\n]+/g, ' ')
   if (first.text.replace(/^[ \t]+/, '') === `${DATA_KEY}=${json}`) return lines
   const mended = [{ text: `${DATA_KEY}=${json}`, end: lines[extent.to]?.end ?? first.end }]
-  if (unwrapped.comment !== '') mended.unshift({ text: unwrapped.comment, end: first.end || '\n' })
+  if (unwrapped.comment !== '')
+    mended.unshift({ text: unwrapped.comment, end: first.end.endsWith('\n') ? first.end : '\n' })
   notes.push(`Wrote ${DATA_KEY} on one line, without quotes, escapes or comment around its JSON.`)
   return [...lines.slice(0, extent.from), ...mended, ...lines.slice(extent.to + 1)]
 }

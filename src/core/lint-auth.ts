@@ -76,7 +76,7 @@ function nameOfField({ kind, name }: JsonMember): string {
 function dockerCodes(entry: AuthEntry): readonly LintCode[] {
   const { credential, extra } = entry
   const empty = credential === null || (credential.username === '' && credential.password.length === 0)
-  if (empty && (extra.has('identitytoken') || extra.has('registrytoken'))) return []
+  if (extra.has('identitytoken') || extra.has('registrytoken')) return ['entry-token']
   if (empty && extra.has('auth')) return ['entry-auth-ignored']
   return credentialCodes(entry)
 }

@@ -315,6 +315,12 @@ export const LINT_RULES = {
     meaning: 'An identity token in the type dockercfg is dropped; what is left has no password.',
     hint: 'Use a token that works as a password (ACR: a repository-scoped token), or the type docker.',
   },
+  'entry-token': {
+    severity: 'note',
+    meaning:
+      'An identity or registry token works in the type docker only; a rotation that writes dockercfg is refused.',
+    hint: 'Use format: docker in the plan, or a token that works as a password.',
+  },
   'entry-empty': {
     severity: 'warning',
     meaning: 'The user name or the password is empty.',

@@ -256,6 +256,12 @@ test('escapes that JSON does not need are written out, because systemd would tak
   assert.ok(text.includes('{"quay.io":{"auth":"dTpw+/AA","note":["a"]},'))
 })
 
+test('base64 that was wrapped over lines is written without the line breaks, which the agent skips anyway', () => {
+  const { text, config, read } = merge(envFile('{"quay.io":{"auth":"dT\\r\\npw","email":"e"}}'), [entry('ghcr.io')])
+  assert.ok(text.includes('{"quay.io":{"auth":"dTpw","email":"e"},'))
+  assert.equal(unmanagedDigest(read, ['ghcr.io']), unmanagedDigest(config, ['ghcr.io']))
+})
+
 test('a pasted docker config.json is unwrapped, and a note says what was left out', () => {
   const pasted = '{"auths":{"quay.io":{"auth":"dTpw"}},"credsStore":"osxkeychain"}'
   for (const type of ['docker', 'dockercfg', '']) {
