@@ -57,9 +57,10 @@ async function pull({ host, repository, reference, credential }: PullOrder, agen
   const headers = { accept: ACCEPT, ...(authorization === null ? {} : { authorization }) }
   const at = (kind: string, name: string) =>
     fetchFrom(`http://${host}/v2/${repository}/${kind}/${name}`, headers, agent)
-  const index = await at('manifests', reference)
-  if (index.status !== 200) return failed('manifest', index.status)
-  const manifest = await at('manifests', JSON.parse(index.content.toString('utf8')).manifests[0].digest)
+  let manifest = await at('manifests', reference)
+  if (manifest.status !== 200) return failed('manifest', manifest.status)
+  const { manifests } = JSON.parse(manifest.content.toString('utf8'))
+  if (manifests !== undefined) manifest = await at('manifests', manifests[0].digest)
   if (manifest.status !== 200) return failed('manifest', manifest.status)
   const { config, layers } = JSON.parse(manifest.content.toString('utf8'))
   for (const { digest } of [config, ...layers]) {

@@ -129,6 +129,9 @@ function answerer(options: RegistryOptions & { readonly now: () => number; reado
       return service.answer(url.searchParams, request.headers.authorization)
     }
     if (asked.step === 'base') return refuse(request, null) ?? { status: 200, body: '{}' }
+    const listed = /^\/v2\/(.+)\/tags\/list$/.exec(url.pathname)?.[1]
+    if (listed !== undefined)
+      return refuse(request, listed) ?? { status: 200, body: JSON.stringify(shelf.tags(listed)) }
     const [, repository, kind, reference] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url.pathname) ?? []
     if (repository === undefined || reference === undefined) return { status: 404 }
     const found =
@@ -156,6 +159,10 @@ function createShelf(images: readonly string[]) {
   const tags = new Set(images)
   const holds = (repository: string) => images.some((image) => image.startsWith(`${repository}:`))
   return {
+    tags(repository: string): { name: string; tags: readonly string[] } {
+      const own = images.filter((image) => image.startsWith(`${repository}:`))
+      return { name: repository, tags: own.map((image) => image.slice(repository.length + 1)) }
+    },
     /** A manifest of a type that the client does not accept is unknown to it, as at GHCR. */
     manifest(repository: string, reference: string, accept: string): Blob | null {
       const byDigest = [index, manifest].find(({ digest }) => digest === reference && holds(repository))
