@@ -1,29 +1,13 @@
 /** Puts fresh credentials into ECS_ENGINE_AUTH_DATA and leaves every other entry as it stands. */
 
-import {
-  type AuthData,
-  type AuthEntry,
-  type AuthType,
-  ENTRY_FAULTS,
-  foldName,
-  HUB_KEY,
-  hasControl,
-  normaliseKey,
-  parseAuthData,
-  registryHost,
-  shownKey,
-} from './auth-data.ts'
+import { entryValue, keeper, type NewEntry } from './auth-convert.ts'
+import { type AuthData, type AuthType, parseAuthData } from './auth-data.ts'
+import type { AuthEntry } from './auth-entry.ts'
 import { PullAuthError } from './errors.ts'
-import { isFault, type JsonMember, readJson } from './go-json.ts'
-import { groups } from './groups.ts'
-import { compactJson, editObject, unescapeJson, wholeObject } from './json-edit.ts'
-import type { Credential } from './ports.ts'
-import { basicCredential, Secret } from './secret.ts'
-
-export interface NewEntry extends Credential {
-  /** The registry key as the plan spells it. */
-  readonly registry: string
-}
+import { isFault, readJson } from './go-json.ts'
+import { compactJson, editObject, wholeObject } from './json-edit.ts'
+import { normaliseKey, shownKey, twinId, writtenKey } from './registry-key.ts'
+import { Secret } from './secret.ts'
 
 /** The entries to merge into: the agent's own, or those of a pasted `auths`, which the agent does not see. */
 export interface MergeBase {
@@ -64,14 +48,6 @@ export function pastedAuths(text: string): MergeBase | null {
   return { style: 'dockercfg', text: parsed.text, entries: parsed.entries, unwrapped }
 }
 
-/** All spellings of one registry key: with any scheme or none, with or without trailing slashes, every form of Docker Hub. */
-export function twinId(key: string): string {
-  const bare = normaliseKey(key)
-  const host = registryHost(bare)
-  if (host !== 'docker.io') return bare.endsWith('/') ? bare.replace(/\/+$/, '') : bare
-  return /^[^/]*(?:\/(?:v[12])?)?\/*$/.test(bare) ? host : bare.replace(/\/+$/, '')
-}
-
 /**
  * The new value, one line that all readers take alike. Throws PLAN_INVALID when two entries are one registry, and
  * CONFIG_UNWRITABLE when an entry, old or new, has no such form.
@@ -87,13 +63,13 @@ export function mergeAuthData(
     notes.push(`Converted ECS_ENGINE_AUTH_DATA from type ${base.style} to ${format}.`)
   }
   const changes = planChanges(base.entries, entries, format, notes)
-  const convert = converter(base, format)
+  const keep = keeper(base.text.reveal(), base.style, format)
   const data = editObject(
     wholeObject(
       base.text.reveal(),
       base.entries.map((entry) => entry.member),
     ),
-    (_member, at) => (changes.edits.has(at) ? changes.edits.get(at) : convert(base.entries[at])),
+    (_member, at) => (changes.edits.has(at) ? changes.edits.get(at) : keep(base.entries[at])),
     changes.added,
   )
   const line = ['\t', '\r', '\n'].some((white) => data.includes(white)) ? compactJson(data) : data
@@ -118,169 +94,60 @@ function planChanges(
   format: AuthType,
   notes: string[],
 ): Changes {
-  const places = groups([...existing.keys()], (at) => twinId(existing[at]?.key ?? ''))
+  const places = placesOf(existing, entries)
   const edits = new Map<number, string | null>()
   const added: string[] = []
-  const seen = new Map<string, string>()
   for (const entry of entries) {
-    const id = twinId(entry.registry)
     const key = writtenKey(entry.registry)
-    const earlier = seen.get(id)
-    if (earlier !== undefined) throw sameRegistry(earlier, entry.registry)
-    seen.set(id, entry.registry)
     const value = `:${entryValue(entry, format)}`
-    const twins = places.get(id) ?? []
-    const spelled = twins.find((at) => normaliseKey(existing[at]?.key ?? '') === normaliseKey(key))
+    const twins = places.get(twinId(entry.registry)) ?? []
+    const spelled = twins.find(({ key: twin }) => normaliseKey(twin) === normaliseKey(key))
     const place = spelled ?? twins[0]
-    const name = (spelled === undefined ? undefined : existing[spelled]?.key) ?? key
-    for (const at of twins) edits.set(at, at === place ? `"${name}"${value}` : null)
+    const name = spelled?.key ?? key
+    for (const twin of twins) edits.set(twin.at, twin === place ? `"${name}"${value}` : null)
     if (place === undefined) added.push(`"${name}"${value}`)
-    noteSpelling(
-      entry.registry,
-      name,
-      twins.map((at) => existing[at]?.key ?? ''),
-      notes,
-    )
+    notes.push(...spellingNotes(entry.registry, name, twins))
   }
   return { edits, added }
 }
 
-function noteSpelling(registry: string, name: string, twins: readonly string[], notes: string[]): void {
-  const gone = [...new Set(twins)].filter((twin) => twin !== name)
-  if (gone.length > 0) {
-    notes.push(
-      `Removed ${gone.map(shownKey).join(', ')}: other spellings of ${name}, which would race with it, hide it or do nothing.`,
-    )
-  }
-  if (twinId(registry) === 'docker.io' && twinId(name) === 'docker.io' && registry !== name && twins.length === 0) {
-    notes.push(`Wrote ${registry} as ${name}, the only key that the agent looks up for Docker Hub.`)
-  }
+interface Place {
+  readonly at: number
+  readonly key: string
 }
 
-function sameRegistry(one: string, other: string): PullAuthError {
+/** Where each managed registry stands, in all its spellings. Throws PLAN_INVALID when two entries are one registry. */
+function placesOf(existing: readonly AuthEntry[], entries: readonly NewEntry[]): ReadonlyMap<string, readonly Place[]> {
+  const places = new Map<string, Place[]>()
+  for (const { registry } of entries) {
+    const id = twinId(registry)
+    if (places.has(id))
+      throw sameRegistry(
+        entries.find((other) => twinId(other.registry) === id),
+        registry,
+      )
+    places.set(id, [])
+  }
+  existing.forEach(({ key }, at) => {
+    places.get(twinId(key))?.push({ at, key })
+  })
+  return places
+}
+
+function spellingNotes(registry: string, name: string, twins: readonly Place[]): readonly string[] {
+  if (twins.length === 0 && twinId(registry) === 'docker.io' && registry !== name) {
+    return [`Wrote ${shownKey(registry)} as ${name}, the only key that the agent looks up for Docker Hub.`]
+  }
+  const gone = twins.filter(({ key }) => key !== name)
+  if (gone.length === 0) return []
+  const keys = [...new Set(gone.map(({ key }) => shownKey(key)))].join(', ')
+  return [`Removed ${keys}: other spellings of ${name}, which would race with it, hide it or do nothing.`]
+}
+
+function sameRegistry(one: NewEntry | undefined, other: string): PullAuthError {
   return new PullAuthError(
     'PLAN_INVALID',
-    `The registry keys ${one} and ${other} are one registry to the ECS agent.`,
+    `The registry keys ${shownKey(one?.registry ?? other)} and ${shownKey(other)} are one registry to the ECS agent.`,
     'List it once.',
-  )
-}
-
-/** host[:port][/path] in plain ASCII: what all readers and the agent take literally (facts: ecs-agent 7.7). */
-const KEY = /^(?:https?:\/\/)?[A-Za-z0-9.-]+(?::[0-9]+)?(?:\/[A-Za-z0-9._~/-]*)?$/
-
-/** The key to write for one that is not there yet. Throws CONFIG_UNWRITABLE for a key that no image could ever match. */
-function writtenKey(registry: string): string {
-  if (!KEY.test(registry)) {
-    throw new PullAuthError(
-      'CONFIG_UNWRITABLE',
-      `The registry key ${shownKey(registry)} is not of the form host[:port][/path].`,
-      'Write it as images are named, for example ghcr.io or registry.example.com:5000/team.',
-    )
-  }
-  if (twinId(registry) === 'docker.io') return HUB_KEY
-  const host = registryHost(registry)
-  if (host === 'docker.io' || !(/[.:]/.test(host) || host === 'localhost')) {
-    const why = host === 'docker.io' ? 'Docker Hub has one key for all its images' : 'its host has no dot and no port'
-    throw new PullAuthError(
-      'CONFIG_UNWRITABLE',
-      `The ECS agent would never use the registry key ${registry}: ${why}.`,
-      host === 'docker.io' ? `Use ${HUB_KEY}.` : 'Write the host as images are named.',
-    )
-  }
-  return registry
-}
-
-function entryValue(entry: NewEntry, format: AuthType): string {
-  const password = entry.password.reveal()
-  const wrong = wrongWith(entry.username, 'user name') ?? wrongWith(password, 'password')
-  const colon = entry.username.includes(':') ? 'user name has a colon, which ends it in Basic authentication' : null
-  if ((wrong ?? colon) !== null) {
-    throw new PullAuthError(
-      'CONFIG_UNWRITABLE',
-      `The credential for ${entry.registry} cannot be written: its ${wrong ?? colon}.`,
-      'Look at what its source gives; a trailing newline is the usual culprit.',
-    )
-  }
-  const value = credentialFields(entry, format)
-  if (!value.includes('\\')) return `{${value}}`
-  throw new PullAuthError(
-    'CONFIG_UNWRITABLE',
-    `The credential for ${entry.registry} has characters that not every reader takes alike in the format docker.`,
-    'Use format: dockercfg in the plan; it carries any character.',
-  )
-}
-
-function wrongWith(text: string, what: string): string | null {
-  if (text === '') return `${what} is empty`
-  if (hasControl(text)) return `${what} has a control character or line break`
-  return text.isWellFormed() ? null : `${what} is not valid Unicode`
-}
-
-function credentialFields({ username, password }: Credential, format: AuthType): string {
-  return format === 'dockercfg'
-    ? `"auth":"${basicCredential(username, password).reveal()}"`
-    : `"username":${JSON.stringify(username)},"password":${JSON.stringify(password.reveal())}`
-}
-
-/** What happens to an unmanaged entry: undefined = it stays byte for byte. Throws CONFIG_UNWRITABLE. */
-function converter(base: MergeBase, format: AuthType): (entry: AuthEntry | undefined) => string | undefined {
-  const text = base.text.reveal()
-  return (entry) => {
-    if (entry === undefined) return undefined
-    const { start, end } = entry.member
-    const raw = text.slice(start, end)
-    let plain = unescapeJson(base.style === format ? raw : convertEntry(text, entry, format))
-    // Wrapped base64, an escape in a field that is not read: the same entry written afresh may need no backslash.
-    if (plain.includes('\\') && format === 'dockercfg') plain = unescapeJson(convertEntry(text, entry, format))
-    if (plain.includes('\\')) {
-      throw unwritable(entry.key, 'it has characters that need a backslash, which systemd would take away')
-    }
-    return plain === raw ? undefined : plain
-  }
-}
-
-/** The same entry in the other format, when the agent would make exactly the same of it. */
-function convertEntry(text: string, entry: AuthEntry, format: AuthType): string {
-  const name = text.slice(entry.member.start, entry.member.valueStart)
-  const { credential, extra } = entry
-  if (credential === null)
-    throw unwritable(entry.key, entry.fault === null ? 'the agent drops it' : ENTRY_FAULTS[entry.fault])
-  const token = extra.has('identitytoken') || extra.has('registrytoken')
-  if (token)
-    throw unwritable(entry.key, 'it holds an identity or registry token, which only the format docker can carry')
-  if (credential.username === '' && credential.password.length === 0 && extra.has('auth')) {
-    throw unwritable(
-      entry.key,
-      'it holds only auth, which the agent ignores in the format docker and would begin to use',
-    )
-  }
-  if (format === 'dockercfg' && credential.username.includes(':')) {
-    throw unwritable(entry.key, 'its user name has a colon')
-  }
-  const rest = otherFields(entry).map((field) => text.slice(field.start, field.end))
-  if (format === 'docker') refuseAwakened(entry)
-  return `${name}{${[credentialFields(credential, format), ...rest].join(',')}}`
-}
-
-/** The format docker would begin to read fields that dockercfg ignores. */
-function refuseAwakened(entry: AuthEntry): void {
-  for (const field of otherFields(entry)) {
-    const name = foldName(field.name)
-    const read = name === 'identitytoken' || name === 'registrytoken' || name === 'serveraddress'
-    if (field.kind === 'null' || !(read || (name === 'email' && field.kind !== 'string'))) continue
-    throw unwritable(entry.key, `its field ${name}, which dockercfg ignores, would come to life in the format docker`)
-  }
-}
-
-/** The fields beside the credential itself. */
-export function otherFields(entry: AuthEntry): readonly JsonMember[] {
-  return entry.member.members.filter((field) => !['username', 'password', 'auth'].includes(foldName(field.name)))
-}
-
-function unwritable(key: string, why: string): PullAuthError {
-  return new PullAuthError(
-    'CONFIG_UNWRITABLE',
-    `The stored entry ${shownKey(key)} cannot be kept as it is: ${why}.`,
-    'Correct or remove it in the stored config, or choose the other format in the plan; `ecs-pull-auth lint` shows all findings.',
   )
 }

@@ -1,24 +1,15 @@
 /** Repairs of ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA that have one meaning only. */
 
-import {
-  type AuthData,
-  type AuthEntry,
-  type AuthType,
-  decodeAuth,
-  HUB_KEY,
-  normaliseKey,
-  parseAuthData,
-  registryHost,
-  sameCredential,
-  shownKey,
-} from './auth-data.ts'
-import { mergeAuthData, mergeBase, pastedAuths, twinId } from './auth-merge.ts'
+import { type AuthData, type AuthType, parseAuthData } from './auth-data.ts'
+import { type AuthEntry, decodeAuth, sameCredential } from './auth-entry.ts'
+import { mergeAuthData, mergeBase, pastedAuths } from './auth-merge.ts'
 import { trimSpace } from './ecs-config.ts'
 import { decodeString, isFault, type JsonMember, readJson, stringEnd } from './go-json.ts'
 import { groups } from './groups.ts'
 import { isRegistryHost } from './image.ts'
 import { editObject, wholeObject } from './json-edit.ts'
 import type { Credential } from './ports.ts'
+import { HUB_KEY, normaliseKey, registryHost, shownKey, twinId } from './registry-key.ts'
 import { basicCredential, Secret } from './secret.ts'
 
 export interface RepairedAuth {

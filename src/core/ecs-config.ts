@@ -99,11 +99,6 @@ function safePlace(lines: readonly Line[]): number {
   return lines.findLastIndex((line) => !line.text.endsWith('\\')) + 1
 }
 
-/** The line number, from 1, of a key's last assignment; 0 when there is none. */
-export function lineOf(lines: readonly Line[], key: string): number {
-  return lastOf(lines, key) + 1
-}
-
 function lastOf(lines: readonly Line[], key: string): number {
   return lines.findLastIndex((line) => assignment(line)?.key === key)
 }

@@ -1,6 +1,6 @@
 /** JSON as Go's `encoding/json` accepts it, with the place of every member in the text, so that edits leave the rest as it is. */
 
-export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null'
+type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null'
 
 /** One `"name": value` of an object. Offsets are UTF-16 units of the whole text; `end` is one past the value. */
 export interface JsonMember {

@@ -21,27 +21,30 @@ export function wholeObject(text: string, members: readonly JsonMember[]): Objec
  * space that stands before the last one.
  */
 export function editObject(
-  object: ObjectText,
+  { text, open, close, members }: ObjectText,
   change: (member: JsonMember, at: number) => string | null | undefined,
   added: readonly string[],
 ): string {
-  const { text, members } = object
+  const startOf = (at: number) => (at === 0 ? open + 1 : endOf(at - 1) + 1)
+  const endOf = (at: number) => (at === members.length - 1 ? close : text.indexOf(',', members[at]?.end))
+  const last = members.at(-1)
+  const lead = last === undefined ? '' : text.slice(startOf(members.length - 1), last.start)
+  const bodyEnd = last?.end ?? open + 1
+  // What stays is copied in one piece from one change to the next.
   const parts: string[] = []
-  let from = object.open + 1
-  let lead = ''
-  let tail = text.slice(from, object.close)
+  let kept = open + 1
   members.forEach((member, at) => {
-    const last = at === members.length - 1
-    const to = last ? object.close : text.indexOf(',', member.end)
-    lead = text.slice(from, member.start)
-    tail = text.slice(member.end, to)
     const changed = change(member, at)
-    const body = changed === undefined ? text.slice(member.start, member.end) : changed
-    if (body !== null) parts.push(lead + body + (last ? '' : tail))
-    from = to + 1
+    if (changed === undefined) return
+    const [start, end] = [startOf(at), endOf(at)]
+    if (start > kept) parts.push(text.slice(kept, start - 1))
+    const tail = member === last ? '' : text.slice(member.end, end)
+    if (changed !== null) parts.push(text.slice(start, member.start) + changed + tail)
+    kept = end + 1
   })
+  if (kept < bodyEnd) parts.push(text.slice(kept, bodyEnd))
   for (const body of added) parts.push(lead + body)
-  return `{${parts.join(',')}${tail}}`
+  return `{${parts.join(',')}${text.slice(bodyEnd, close)}}`
 }
 
 /** A valid JSON text without the white space between its tokens. */

@@ -1,10 +1,13 @@
 /** What lint says about ECS_ENGINE_AUTH_DATA and every entry in it. */
 
-import { type AuthData, type AuthEntry, type AuthFault, foldName, hasControl, shownKey } from './auth-data.ts'
+import type { AuthData, AuthFault } from './auth-data.ts'
+import { type AuthEntry, foldName, hasControl } from './auth-entry.ts'
 import { pastedAuths } from './auth-merge.ts'
 import type { JsonMember } from './go-json.ts'
 import { lintKeys } from './lint-keys.ts'
 import { type Finding, finding, type LintCode } from './lint-rules.ts'
+import type { Credential } from './ports.ts'
+import { shownKey } from './registry-key.ts'
 
 /** `line` is where the data stand; undefined when they are the whole text. */
 export function lintAuth(auth: AuthData, line: number | undefined): readonly Finding[] {
@@ -46,26 +49,22 @@ function jsonCode(fault: AuthFault, data: string): LintCode {
   return FAULTS[fault.kind]
 }
 
-const NOTHING: readonly Finding[] = []
-
 function lintEntries(entries: readonly AuthEntry[], docker: boolean, line: number | undefined): readonly Finding[] {
-  return entries.flatMap((entry) => {
+  const found: Finding[] = []
+  for (const entry of entries) {
     const codes = docker ? dockerCodes(entry) : dockercfgCodes(entry)
-    if (codes.length === 0) return NOTHING
-    return codes.map((code) => finding(code, { line, registry: shownKey(entry.key) }))
-  })
+    for (const code of codes) found.push(finding(code, { line, registry: shownKey(entry.key) }))
+  }
+  return found
 }
 
 function dockercfgCodes(entry: AuthEntry): readonly LintCode[] {
-  const fields = entry.member.members.map(nameOfField)
-  const codes: LintCode[] = []
-  if (entry.credential === null) {
-    if (fields.includes('identitytoken')) return ['entry-identity-token']
-    return entry.fault === null ? [] : [`entry-${entry.fault}`]
-  }
-  if (fields.includes('identitytoken') && entry.credential.password.length === 0) return ['entry-identity-token']
-  if (fields.includes('username') || fields.includes('password')) codes.push('entry-fields-ignored')
-  return [...codes, ...credentialCodes(entry)]
+  const { credential, fault, member } = entry
+  const has = (name: string) => member.members.some((field) => nameOfField(field) === name)
+  if ((credential === null || credential.password.length === 0) && has('identitytoken')) return ['entry-identity-token']
+  if (credential === null) return fault === null ? [] : [`entry-${fault}`]
+  const ignored = member.members.length > 1 && (has('username') || has('password'))
+  return ignored ? ['entry-fields-ignored', ...credentialCodes(credential)] : credentialCodes(credential)
 }
 
 /** '' for a field that is null, which is as good as none. */
@@ -78,15 +77,14 @@ function dockerCodes(entry: AuthEntry): readonly LintCode[] {
   const empty = credential === null || (credential.username === '' && credential.password.length === 0)
   if (extra.has('identitytoken') || extra.has('registrytoken')) return ['entry-token']
   if (empty && extra.has('auth')) return ['entry-auth-ignored']
-  return credentialCodes(entry)
+  return credential === null ? [] : credentialCodes(credential)
 }
 
-function credentialCodes({ credential }: AuthEntry): readonly LintCode[] {
-  if (credential === null) return []
+function credentialCodes({ username, password: secret }: Credential): readonly LintCode[] {
+  const password = secret.reveal()
   const codes: LintCode[] = []
-  const password = credential.password.reveal()
-  if (credential.username === '' || password === '') codes.push('entry-empty')
-  if (credential.username.includes(':')) codes.push('entry-colon-in-user')
-  if (hasControl(credential.username) || hasControl(password)) codes.push('entry-control-character')
+  if (username === '' || password === '') codes.push('entry-empty')
+  if (username.includes(':')) codes.push('entry-colon-in-user')
+  if (hasControl(username) || hasControl(password)) codes.push('entry-control-character')
   return codes
 }

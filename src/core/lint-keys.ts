@@ -1,9 +1,10 @@
 /** What lint says about registry keys: those that match nothing, race with each other or serve more than they say. */
 
-import { type AuthEntry, HUB_KEY, normaliseKey, registryHost, sameCredential, shownKey } from './auth-data.ts'
+import { type AuthEntry, sameCredential } from './auth-entry.ts'
 import { groups } from './groups.ts'
 import { isPrivateEcr, isRegistryHost } from './image.ts'
 import { type Finding, finding, type LintCode } from './lint-rules.ts'
+import { HUB_KEY, normaliseKey, registryHost, shownKey } from './registry-key.ts'
 
 /** An entry with its key as the agent compares it. */
 interface Keyed {
@@ -11,39 +12,45 @@ interface Keyed {
   readonly bare: string
 }
 
-type At = (code: LintCode, key: string, detail?: string) => Finding
+type At = (code: LintCode, key: string, detail?: string) => void
+
+const HUB = normaliseKey(HUB_KEY)
 
 export function lintKeys(entries: readonly AuthEntry[], line: number | undefined): readonly Finding[] {
+  const found: Finding[] = []
   const at: At = (code, key, detail) => {
-    return finding(code, { line, registry: shownKey(key), ...(detail === undefined ? {} : { detail }) })
+    found.push(finding(code, { line, registry: shownKey(key), ...(detail === undefined ? {} : { detail }) }))
   }
-  const last = new Map(entries.map((entry) => [entry.key, entry]))
-  const repeated = entries.length === last.size ? [] : entries.filter((entry) => last.get(entry.key) !== entry)
-  const hosts = groups([...last.values()], ({ key }) => registryHost(key))
-  return [
-    ...repeated.map(({ key }) => at('key-repeated', key)),
-    ...[...hosts].flatMap(([host, group]) => lintHost(host, group, at)),
-  ]
+  for (const [host, group] of groups(entries, ({ key }) => registryHost(key))) lintHost(host, group, at)
+  return found
 }
 
-function lintHost(host: string, entries: readonly AuthEntry[], at: At): readonly Finding[] {
-  const codes = hostCodes(host)
-  const hub = normaliseKey(HUB_KEY)
-  const keyed = entries.map((entry) => ({ entry, bare: normaliseKey(entry.key) }))
-  const found = keyed.flatMap(({ entry: { key }, bare }) => {
-    if (host === 'docker.io' && bare !== hub) return [at('key-dead-hub', key)]
-    return codes.map((code) => at(code, key))
-  })
-  if (codes.includes('key-dead')) return found
+function lintHost(host: string, entries: readonly AuthEntry[], at: At): void {
+  const unique = entries.length === 1 ? entries : lastOfEach(entries, at)
+  const keyed = unique.map((entry) => ({ entry, bare: normaliseKey(entry.key) }))
   // What the agent drops while parsing competes with nothing.
   const alive = keyed.filter(({ entry }) => entry.credential !== null)
-  const twins = alive.length > 1 ? lintTwins(alive, at) : []
-  return [...found, ...twins, ...(host === 'docker.io' ? [] : lintPaths(host, alive, at))]
+  if (host === 'docker.io') {
+    for (const { entry, bare } of keyed) if (bare !== HUB) at('key-dead-hub', entry.key)
+    lintTwins(alive, at)
+    return
+  }
+  const codes = hostCodes(host)
+  for (const { entry } of keyed) for (const code of codes) at(code, entry.key)
+  if (codes.includes('key-dead')) return
+  lintTwins(alive, at)
+  lintPaths(host, alive, at)
+}
+
+/** Of a repeated key the last one counts. */
+function lastOfEach(entries: readonly AuthEntry[], at: At): readonly AuthEntry[] {
+  const last = new Map(entries.map((entry) => [entry.key, entry]))
+  for (const entry of entries) if (last.get(entry.key) !== entry) at('key-repeated', entry.key)
+  return [...last.values()]
 }
 
 /** What is wrong with a key for its host alone. */
 function hostCodes(host: string): readonly LintCode[] {
-  if (host === 'docker.io') return []
   if (!isRegistryHost(host)) return ['key-dead']
   const codes: LintCode[] = []
   if (host !== host.toLowerCase()) codes.push('key-upper-case')
@@ -53,25 +60,25 @@ function hostCodes(host: string): readonly LintCode[] {
 }
 
 /** Keys of one host that are the same to the agent, and keys that the same key with a slash always hides. */
-function lintTwins(alive: readonly Keyed[], at: At): readonly Finding[] {
+function lintTwins(alive: readonly Keyed[], at: At): void {
+  if (alive.length < 2) return
   const same = groups(alive, ({ bare }) => bare)
-  const twins = [...same.values()].flatMap(([first, ...others]) => {
-    return first === undefined
-      ? []
-      : others.map(({ entry }) => at('key-twins', entry.key, `the same as ${shownKey(first.entry.key)}`))
-  })
-  const hidden = alive.filter(({ bare }) => same.has(`${bare}/`) && bare !== 'index.docker.io/v1')
-  return [...twins, ...hidden.map(({ entry }) => at('key-shadowed', entry.key))]
+  for (const [first, ...others] of same.values()) {
+    for (const { entry } of others) at('key-twins', entry.key, `the same as ${shownKey(first?.entry.key ?? '')}`)
+  }
+  for (const { entry, bare } of alive) if (same.has(`${bare}/`) && `${bare}/` !== HUB) at('key-shadowed', entry.key)
 }
 
-function lintPaths(host: string, alive: readonly Keyed[], at: At): readonly Finding[] {
+function lintPaths(host: string, alive: readonly Keyed[], at: At): void {
   const paths = alive.filter(({ bare }) => bare !== host)
   const [first, ...others] = paths
-  if (first === undefined) return []
-  const open = paths.filter(({ bare }) => !bare.endsWith('/')).map(({ entry }) => at('key-open-path', entry.key))
-  if (paths.length < alive.length) return open
-  if (others.every(({ bare }) => bare === first.bare))
-    return first.bare === `${host}/` ? [] : [at('key-path-alone', first.entry.key)]
-  if (others.every(({ entry }) => sameCredential(entry, first.entry))) return open
-  return [...open, at('key-random', host, `${paths.length} keys`)]
+  if (first === undefined) return
+  const whole = paths.length < alive.length
+  if (!whole && others.every(({ bare }) => bare === first.bare)) {
+    if (first.bare !== `${host}/`) at('key-path-alone', first.entry.key)
+    return
+  }
+  for (const { entry, bare } of paths) if (!bare.endsWith('/')) at('key-open-path', entry.key)
+  if (whole || others.every(({ entry }) => sameCredential(entry, first.entry))) return
+  at('key-random', host, `${paths.length} keys`)
 }

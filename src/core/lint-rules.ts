@@ -1,7 +1,7 @@
 /** Every mistake that lint knows: its stable code, how bad it is, what it means and what to do. */
 
 /** error: the agent loses or misreads something. warning: another reader does, or it goes wrong some day. note: good to know. */
-export type Severity = 'error' | 'warning' | 'note'
+type Severity = 'error' | 'warning' | 'note'
 
 export interface LintRule {
   readonly severity: Severity

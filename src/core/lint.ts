@@ -1,6 +1,6 @@
 /** Finds every mistake in a config that the ECS agent would keep silent about. */
 
-import { parseAuthData, shownKey } from './auth-data.ts'
+import { parseAuthData } from './auth-data.ts'
 import { DATA_KEY, TYPE_KEY } from './ecs-config.ts'
 import { type ForeignJson, foreignKind, isKeyValueForm } from './foreign-json.ts'
 import { decodeString, isFault, type JsonMember, readJson } from './go-json.ts'
@@ -9,10 +9,11 @@ import { lintAuth } from './lint-auth.ts'
 import { lintLines } from './lint-lines.ts'
 import { type Finding, finding, type LintCode } from './lint-rules.ts'
 import { lintVariables, type Variable } from './lint-variables.ts'
+import { shownKey } from './registry-key.ts'
 import { decodeState } from './state.ts'
 import { decodeUtf8, encodeUtf8 } from './utf8.ts'
 
-export { type Finding, LINT_RULES, type LintCode, type Severity } from './lint-rules.ts'
+export { type Finding, LINT_RULES, type LintCode } from './lint-rules.ts'
 
 /** Bytes of a Secrets Manager value, and the size from which longer tokens become a risk. */
 const MAX_TEXT = 65_536

@@ -1,8 +1,10 @@
 /** The stored config: what the secret holds, in either of its forms, read for the agent's eyes and merged without loss. */
 
 import { createHash } from 'node:crypto'
-import { type AuthData, type AuthEntry, type AuthType, parseAuthData, type Resolution, resolve } from './auth-data.ts'
-import { type MergeBase, mergeAuthData, mergeBase, type NewEntry, otherFields, twinId } from './auth-merge.ts'
+import { type NewEntry, otherFields } from './auth-convert.ts'
+import { type AuthData, type AuthType, parseAuthData, type Resolution, resolve } from './auth-data.ts'
+import type { AuthEntry } from './auth-entry.ts'
+import { type MergeBase, mergeAuthData, mergeBase } from './auth-merge.ts'
 import {
   assignment,
   DATA_KEY,
@@ -19,11 +21,12 @@ import { type ForeignJson, foreignKind, isKeyValueForm } from './foreign-json.ts
 import { decodeString, isFault, type JsonMember, readJson } from './go-json.ts'
 import { compactJson, unescapeJson } from './json-edit.ts'
 import { editKeyValue, STATE_KEY, stringOf } from './key-value.ts'
+import { twinId } from './registry-key.ts'
 import { Secret } from './secret.ts'
 import { decodeState, encodeState, type State } from './state.ts'
 
 export type AuthFormat = AuthType
-export type { NewEntry } from './auth-merge.ts'
+export type { NewEntry } from './auth-convert.ts'
 
 /** Opaque to callers. It prints nothing secret. */
 export interface StoredConfig {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { type AuthEntry, parseAuthData, resolve } from '../../src/core/auth-data.ts'
+import { parseAuthData, resolve } from '../../src/core/auth-data.ts'
+import type { AuthEntry } from '../../src/core/auth-entry.ts'
 
 interface Vector {
   readonly authType: string

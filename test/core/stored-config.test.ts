@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { ENTRY_FAULTS, normaliseKey, registryHost } from '../../src/core/auth-data.ts'
+import { ENTRY_FAULTS } from '../../src/core/auth-entry.ts'
 import { type ErrorCode, PullAuthError } from '../../src/core/errors.ts'
+import { normaliseKey, registryHost } from '../../src/core/registry-key.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { State } from '../../src/core/state.ts'
 import {

@@ -123,7 +123,7 @@ test('a credential is revealed in few, known places', () => {
 const REVEALED_IN: readonly string[] = [
   'src/aws/secret-store.ts',
   'src/cli/demo/stage.ts',
-  'src/core/auth-data.ts',
+  'src/core/auth-convert.ts',
   'src/core/auth-merge.ts',
   'src/core/auth-repair.ts',
   'src/core/lint-auth.ts',
