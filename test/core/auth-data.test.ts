@@ -27,6 +27,13 @@ function sorted(values: readonly (Record<string, string> | null)[]): readonly st
   return values.map((value) => JSON.stringify(value, Object.keys(value ?? {}).sort())).sort()
 }
 
+test('a field that is null changes nothing, and names are folded as Go folds them', () => {
+  const handedOf = (type: string, fields: string) => handed(parseAuthData(type, `{"ghcr.io":{${fields}}}`).entries[0])
+  const pair = { username: 'u', password: 'p', email: '', serveraddress: '' }
+  assert.deepEqual(handedOf('dockercfg', '"auth":"dTpw","AUTH":null'), pair)
+  assert.deepEqual(handedOf('docker', '"u\u017fername":"x","USERNAME":"u","Pa\u017f\u017fWord":"p","email":null'), pair)
+})
+
 test('every image gets the entry that the real agent gives it, or all that it may give at random', () => {
   assert.equal(vectors.length, 280)
   for (const vector of vectors) {

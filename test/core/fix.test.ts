@@ -88,6 +88,7 @@ test('what needs a decision stays as it is', () => {
     envFile('{"ghcr.io":{"identitytoken":"t"}}'),
     `${envFile(GOOD)}ECS_ENGINE_AUTH_DATA =${GOOD}\n`,
     '{"auths":{}}',
+    'ECS_CLUSTER=prod\r ECS_ENGINE_AUTH_DATA={}\nX=1\n',
     'token',
     '',
   ]

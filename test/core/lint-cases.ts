@@ -183,6 +183,7 @@ export const LINT_SUITES: readonly LintSuite[] = [
       [keys('https://u:secret@ghcr.io'), ['key-dead@4[https://…@ghcr.io]']],
       [keys('docker.io'), ['key-dead-hub@4[docker.io]']],
       [keys('https://index.docker.io/v1'), ['key-dead-hub@4[https://index.docker.io/v1]']],
+      [keys('https://index.docker.io/v1/', 'index.docker.io/v1'), ['key-dead-hub@4[index.docker.io/v1]']],
       [keys('GHCR.io'), ['key-upper-case@4[GHCR.io]']],
       [keys('ghcr.io:443'), ['key-default-port@4[ghcr.io:443]']],
       [
