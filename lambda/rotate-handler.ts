@@ -22,11 +22,12 @@ export interface LambdaWorld {
 
 export function createRotateHandler(world: LambdaWorld) {
   return async (event: unknown, context: LambdaContext): Promise<void> => {
-    const rotation = readRotationEvent(event)
-    const { step, secret, version } = rotation
-    const journal = createLambdaJournal(world.log, { step, secret, version: version.slice(0, 8) })
+    let journal = createLambdaJournal(world.log, {})
     const started = world.clock.now()
     try {
+      const rotation = readRotationEvent(event)
+      const { step, secret, version } = rotation
+      journal = createLambdaJournal(world.log, { step, secret, version: version.slice(0, 8) })
       const attempt = toAttempt(await planFor(world, secret), rotation, started + context.getRemainingTimeInMillis())
       const outcome = await runStep(world.wire(journal), attempt, rotation)
       journal.info(`${step} done.`, { outcome, milliseconds: world.clock.now() - started })

@@ -43,13 +43,14 @@ export async function runAction(runner: Runner): Promise<0 | 1> {
   } catch (thrown) {
     endGroup(runner, groups)
     const error = asPullAuthError(thrown)
-    if (error.code === 'INTERNAL' && thrown instanceof Error) runner.info(thrown.stack ?? thrown.name)
     await runner.writeSummary(failureSummary(error))
     return fail(runner, error)
   }
 }
 
 function fail(runner: Runner, error: PullAuthError): 1 {
+  if (error.code === 'INTERNAL' && error.cause instanceof Error)
+    runner.info(asText(error.cause.stack ?? error.cause.name))
   runner.error(`${error.message} ${error.hint}`, { title: error.code })
   return 1
 }
@@ -102,10 +103,15 @@ function runnerJournal(runner: Runner, groups: { open: boolean }): Journal {
       runner.startGroup(title)
       groups.open = true
     },
-    info: (message) => runner.info(message),
+    info: (message) => runner.info(asText(message)),
     warn: (message, detail) =>
       runner.warning(message, { title: typeof detail?.['code'] === 'string' ? detail['code'] : 'ecs-pull-auth' }),
   }
+}
+
+/** The runner takes `::name::` at the start of a line and `##[name]` anywhere in it for a command; names may hold both. */
+function asText(message: string): string {
+  return message.replaceAll(/^(\s*):(?=:)/gm, '$1: ').replaceAll('##[', '# #[')
 }
 
 function endGroup(runner: Runner, groups: { open: boolean }): void {

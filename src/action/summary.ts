@@ -1,6 +1,6 @@
 /** The job summary: what changed, what was proven, which instances run it; failures first. */
 
-import type { PullAuthError } from '../core/errors.ts'
+import type { ErrorCode, PullAuthError } from '../core/errors.ts'
 import type { JobReport } from '../core/job.ts'
 import { retiredCount } from '../core/retire.ts'
 import type { InstanceReport } from '../core/rollout.ts'
@@ -20,8 +20,11 @@ export function jobSummary(report: JobReport): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
 
+/** After these a version may have been stored or promoted: the last word was not heard. */
+const OPEN: readonly ErrorCode[] = ['AWS_UNAVAILABLE', 'INTERNAL', 'ROTATION_TIMEOUT']
+
 export function failureSummary(error: PullAuthError): string {
-  return `## Nothing changed\n\n${problemBlock(error)}\n`
+  return `## ${OPEN.includes(error.code) ? 'Not finished' : 'Nothing changed'}\n\n${problemBlock(error)}\n`
 }
 
 function headline({ problem, rollout, changed }: JobReport): string {
@@ -70,7 +73,8 @@ function instanceRow({ instanceId, status, node }: InstanceReport, straggler: bo
 function retireLine({ retire }: JobReport): string {
   if (retire === null) return ''
   const failed = retire.failed.map(({ registry, reason }) => `\n- ${cell(registry)}: still alive, ${cell(reason)}`)
-  return `${retiredCount(retire)} old credentials retired.${failed.join('')}`
+  const count = retiredCount(retire)
+  return `${count} old credential${count === 1 ? '' : 's'} retired.${failed.join('')}`
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

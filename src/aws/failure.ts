@@ -121,7 +121,14 @@ function general(error: SdkError, asked: Asked): Meaning | undefined {
     return [
       'AWS_CREDENTIALS',
       `${what} needs a Region, and none is set.`,
-      'Set AWS_REGION, or the Region of the plan or the profile.',
+      'Set AWS_REGION, --region of a command, or the Region of the profile.',
+    ]
+  }
+  if (name === 'Error' && error.message.startsWith('Region not accepted: ')) {
+    return [
+      'AWS_CREDENTIALS',
+      `${what} needs a Region, and the one that is set is none.`,
+      'Set AWS_REGION (or --region of a command) to a name like eu-central-1.',
     ]
   }
   return undefined

@@ -5,7 +5,7 @@ import type { Plan } from './plan.ts'
 import type { SecretArn, VersionId } from './ports.ts'
 import type { Proven } from './proof.ts'
 import { type RetireReport, retire } from './retire.ts'
-import { type RolloutPorts, type RolloutReport, rollOut, rolloutProblem } from './rollout.ts'
+import { type RolloutPorts, type RolloutReport, requireDocument, rollOut, rolloutProblem } from './rollout.ts'
 import { type RotationPorts, requestRotation, rotateDirectly } from './rotation.ts'
 
 export type JobPorts = RotationPorts & RolloutPorts
@@ -49,9 +49,16 @@ export async function rotate(
 
 /** A failure before promotion is thrown: nothing changed. A failure of the fleet is part of the report. */
 export async function runJob(cx: JobPorts, plan: Plan, version: VersionId, given: boolean): Promise<JobReport> {
+  // What would keep the fleet from following is found out while nothing has changed yet.
+  if (plan.fleet !== null) await requireDocument(cx.fleet, plan.fleet.document)
   const rotated = await rotate(cx, plan, version, given)
   if (plan.fleet === null) return { ...rotated, rollout: null, problem: null, retire: null }
-  return { ...rotated, ...(await reload(cx, plan, rotated.secret, rotated.version)) }
+  try {
+    return { ...rotated, ...(await reload(cx, plan, rotated.secret, rotated.version)) }
+  } catch (error) {
+    // The new version is current, whatever became of the rollout: an error alone would look as if nothing had changed.
+    return { ...rotated, rollout: null, problem: asPullAuthError(error), retire: null }
+  }
 }
 
 export type ReloadReport = Pick<JobReport, 'rollout' | 'problem' | 'retire'>

@@ -122,5 +122,5 @@ function failureOf(registry: PlannedRegistry, proof: Proof): PullAuthError | nul
   if (proof.verdict === 'pull-ok') return null
   if (proof.verdict === 'accepted-but-public' && registry.proof === 'login-only') return null
   const [code, what, hint] = FAILURES[proof.verdict]
-  return new PullAuthError(code, `Probe ${registry.probe} of ${registry.key}: ${what} (${proof.detail})`, hint)
+  return new PullAuthError(code, `Probe ${registry.probe} of ${registry.key}: ${what} (${proof.detail}).`, hint)
 }

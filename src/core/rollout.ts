@@ -99,7 +99,8 @@ async function findEarlier(
   return await findCommand(cx, document, version, since)
 }
 
-async function requireDocument(fleet: Fleet, name: string): Promise<DocumentDescription> {
+/** Throws DOCUMENT_MISSING. */
+export async function requireDocument(fleet: Fleet, name: string): Promise<DocumentDescription> {
   const document = await fleet.document(name)
   if (document?.active) return document
   throw new PullAuthError(

@@ -75,7 +75,7 @@ export async function createVersion(cx: RotationPorts, attempt: Attempt): Promis
   if (pending !== null) return await judgeExisting(cx, attempt, secret.arn, pending, before)
 
   const config = readStoredConfig(before.text, secret.name)
-  rehearseMerge(attempt.plan, config, secret.name)
+  rehearseMerge(cx, attempt.plan, config, secret.name)
   leaveTimeToMint(cx.clock, attempt)
   const minted = await mintAll(cx, attempt, secret)
   if (attempt.label === STAGED_LABEL && isUnchanged(attempt.plan, config, minted)) return 'unchanged'
@@ -473,13 +473,20 @@ async function discard(cx: RotationPorts, minted: readonly MintedEntry[]): Promi
   )
 }
 
+/** Longer than any handle of ours: what does not fit must be refused before anything is minted, not after. */
+const STAND_IN_HANDLE = 'x'.repeat(256)
+
 /** Merges stand-ins as long as today's credentials, so that what cannot be written is refused before anything is minted. */
-function rehearseMerge(plan: Plan, config: StoredConfig, name: string): void {
-  const entries = plan.registries.map(({ key, probe }) => {
-    const length = resolveImage(config, probe).credential?.password.length ?? 64
-    return { registry: key, username: 'rehearsal', password: new Secret('x'.repeat(Math.max(1, length))) }
+function rehearseMerge({ clock }: RotationPorts, plan: Plan, config: StoredConfig, name: string): void {
+  const now = clock.now()
+  const standIns = plan.registries.map((registry) => {
+    const length = resolveImage(config, registry.probe).credential?.password.length ?? 64
+    const password = new Secret('x'.repeat(Math.max(1, length)))
+    const credential = { username: 'rehearsal', password, issuedAt: now, expiresAt: now, handle: STAND_IN_HANDLE }
+    return { registry, credential }
   })
-  mergeEntries(config, entries, { format: plan.format, state: stateOf(config), name })
+  const entries = standIns.map(({ registry, credential }) => ({ registry: registry.key, ...credential }))
+  mergeEntries(config, entries, { format: plan.format, state: nextState(stateOf(config), plan, standIns, now), name })
 }
 
 function leaveTimeToMint(clock: Clock, attempt: Attempt): void {
