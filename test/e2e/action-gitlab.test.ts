@@ -8,7 +8,7 @@ import { actionParts, mark, matchSnapshot, requestParts } from './snapshot.ts'
 import { setStage } from './stage.ts'
 
 test('a plan with a GitLab: everything goes well', async (t) => {
-  const stage = await setStage(t, { config: rotatedByGitlab })
+  const stage = await setStage(t, { config: rotatedByGitlab, lag: true })
   const [first] = stage.instances
   const old = first?.credentialFor(stage.probe)
   assert.ok(old && (await stage.pulls(old)))

@@ -19,7 +19,8 @@ test('simple inputs with a credential of the workflow', async (t) => {
 
   const spellings = [fresh.password, JSON.stringify(fresh.password).slice(1, -1), encodeURIComponent(fresh.password)]
   const basic = Buffer.from(`${fresh.username}:${fresh.password}`).toString('base64')
-  for (const form of [...spellings, basic]) assert.ok(run.masks.includes(form), 'a spelling of the password is not masked')
+  for (const form of [...spellings, basic])
+    assert.ok(run.masks.includes(form), 'a spelling of the password is not masked')
   assert.ok(!run.masks.includes(fresh.username), 'a user name is no secret')
   for (const { credentialFor } of stage.instances) assert.equal(credentialFor(stage.probe)?.username, fresh.username)
 })

@@ -3,12 +3,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { actionStep } from './action.ts'
+import { FUNCTION_ARN } from './function-story.ts'
 import { asJson, gitlabPlan, rotatedByGitlab } from './plans.ts'
 import { type LambdaFunction, startFunction } from './runtime-api.ts'
 import { actionParts, mark, matchSnapshot, part, requestParts } from './snapshot.ts'
 import { SECRET, setStage } from './stage.ts'
-
-const FUNCTION_ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:ecs-pull-auth-rotate'
 
 test('a secret with a rotation function', async (t) => {
   let rotate: LambdaFunction | null = null

@@ -42,7 +42,8 @@ export interface ActionOrder {
 }
 
 export async function runAction({ folder, workspace, inputs, env }: ActionOrder): Promise<ActionRun> {
-  if (ACTION.runs.using !== 'node24' || !process.version.startsWith('v24.')) throw new Error('The runner needs Node 24.')
+  if (ACTION.runs.using !== 'node24' || !process.version.startsWith('v24.'))
+    throw new Error('The runner needs Node 24.')
   const main = install(folder)
   const files = makeFiles(folder)
   const ended = await runProcess({
@@ -95,8 +96,11 @@ function makeFiles(folder: string) {
 function inputVariables(given: Readonly<Record<string, string>>): Record<string, string> {
   const unknown = Object.keys(given).filter((name) => ACTION.inputs[name] === undefined)
   if (unknown.length > 0) throw new Error(`action.yml has no input ${unknown.join(', ')}.`)
-  const values = Object.entries(ACTION.inputs).map(([name, field]) => [name, given[name] ?? field.default ?? ''])
-  return Object.fromEntries(values.map(([name = '', value]) => [`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`, value]))
+  const variables = Object.entries(ACTION.inputs).map(([name, field]) => {
+    const value = given[name] ?? field.default ?? ''
+    return [`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`, value] as const
+  })
+  return Object.fromEntries(variables)
 }
 
 /** Every command that a runner obeys; what else stands between colons is text. */
@@ -126,12 +130,12 @@ function readCommand(line: string): WorkflowCommand | null {
   if (!COMMANDS.includes(name.toLowerCase())) return null
   const pairs = properties.split(now === null ? ';' : ',').flatMap((pair) => {
     const at = pair.indexOf('=')
-    return at < 1 ? [] : [[pair.slice(0, at), unescape(pair.slice(at + 1))]]
+    return at < 1 ? [] : [[pair.slice(0, at), decode(pair.slice(at + 1))]]
   })
-  return { name: name.toLowerCase(), properties: Object.fromEntries(pairs), message: unescape(message) }
+  return { name: name.toLowerCase(), properties: Object.fromEntries(pairs), message: decode(message) }
 }
 
-function unescape(text: string): string {
+function decode(text: string): string {
   const characters: Readonly<Record<string, string>> = { '%0D': '\r', '%0A': '\n', '%3A': ':', '%2C': ',', '%25': '%' }
   return text.replaceAll(/%(?:0D|0A|3A|2C|25)/g, (escaped) => characters[escaped] ?? escaped)
 }

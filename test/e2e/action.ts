@@ -11,13 +11,14 @@ export interface StepOptions {
 }
 
 export async function actionStep(stage: Stage, { inputs, env = {} }: StepOptions): Promise<ActionRun> {
-  holdPolls(stage)
   const all = { ...stage.env('operator'), ...env }
   const run = await runAction({
     folder: stage.folder,
     workspace: stage.workspace,
     inputs,
-    env: Object.fromEntries(Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+    env: Object.fromEntries(
+      Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    ),
   })
   const unmasked = run.stdout
     .split('\n')
@@ -28,23 +29,13 @@ export async function actionStep(stage: Stage, { inputs, env = {} }: StepOptions
   stage.evidence.add('outputs of the Action', JSON.stringify(run.outputs))
   stage.evidence.add('the job summary', run.summary)
   stage.evidence.add('environment and state of later steps', run.environment + run.state)
-  assert.deepEqual(run.commands.filter(({ name }) => !OBEYED.includes(name)), [], 'a command that nobody meant')
+  assert.deepEqual(
+    run.commands.filter(({ name }) => !OBEYED.includes(name)),
+    [],
+    'a command that nobody meant',
+  )
   return run
 }
 
 /** The commands that this Action means to give. */
 const OBEYED = ['add-mask', 'group', 'endgroup', 'error', 'warning']
-
-const held = new WeakSet<Stage>()
-
-/** A look at a command is answered when it has ended, so that what is told of its progress is the same at every run. */
-function holdPolls(stage: Stage): void {
-  if (held.has(stage)) return
-  held.add(stage)
-  stage.aws.faults.add({
-    kind: 'before',
-    match: (operation, input) => operation === 'ListCommands' && input['CommandId'] !== undefined,
-    times: Number.POSITIVE_INFINITY,
-    run: () => stage.rolloutsEnded(),
-  })
-}

@@ -88,6 +88,8 @@ class RuntimeApi {
   readonly #queue: Waiting[] = []
   readonly #running = new Map<string, Waiting>()
   #next: ServerResponse | null = null
+  /** Why nothing can be invoked any more. */
+  #broken: Error | null = null
   readonly #server = createServer((request, response) => void this.#serve(request, response))
 
   async listen(): Promise<string> {
@@ -102,13 +104,16 @@ class RuntimeApi {
 
   invoke(event: unknown): Promise<Invoked> {
     return new Promise((done, failed) => {
+      if (this.#broken !== null) return failed(this.#broken)
       this.#queue.push({ id: randomUUID(), event, done, failed })
       this.#hand()
     })
   }
 
+  /** The runtime said so, or is gone: everything that waits for it fails. */
   fail(message: string): void {
-    for (const waiting of [...this.#running.values(), ...this.#queue]) waiting.failed(new Error(message))
+    this.#broken ??= new Error(message)
+    for (const waiting of [...this.#running.values(), ...this.#queue]) waiting.failed(this.#broken)
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

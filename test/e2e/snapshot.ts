@@ -13,7 +13,9 @@ export function matchSnapshot(t: TestContext, stage: Stage, parts: readonly stri
 
 /** The parts of an Action's run that people and later steps see. */
 export function actionParts(run: ActionRun): readonly string[] {
-  const outputs = Object.entries(run.outputs).map(([name, value]) => `${name}: ${name === 'result' ? pretty(value) : value}`)
+  const outputs = Object.entries(run.outputs).map(
+    ([name, value]) => `${name}: ${name === 'result' ? pretty(value) : value}`,
+  )
   return [
     `exit code ${run.exitCode}`,
     part('log', run.log),
@@ -25,7 +27,9 @@ export function actionParts(run: ActionRun): readonly string[] {
 }
 
 export function cliParts(run: Ended): readonly string[] {
-  const parts = [`exit code ${run.exitCode}`, part('standard output', run.stdout), part('standard error', run.stderr)]
+  // Columns are as wide as what is in them, and an address may be longer at the next run.
+  const table = run.stdout.replaceAll(/─+/g, '─').replaceAll(/(?<=\S) {2,}/g, '  ')
+  const parts = [`exit code ${run.exitCode}`, part('standard output', table), part('standard error', run.stderr)]
   return parts.filter((text) => text !== '')
 }
 
@@ -64,7 +68,10 @@ export function mark({ aws, gitlab, registry }: Stage): Mark {
 
 export function awsRequests(stage: Stage, actor: Actor, from: Mark = START): readonly string[] {
   const { name } = stage.identities[actor]
-  return inOrder(stage, stage.aws.requests.slice(from.aws).filter(({ caller }) => caller === name))
+  return inOrder(
+    stage,
+    stage.aws.requests.slice(from.aws).filter(({ caller }) => caller === name),
+  )
 }
 
 /** Requests that are sent at the same time arrive in any order: neighbours of one operation are sorted. Polls count once. */
@@ -93,15 +100,23 @@ export function normalise(stage: Stage, text: string): string {
     .replaceAll(/127\.0\.0\.1:\d+/g, '<loopback>')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, '<time>')
     .replaceAll(/\b[0-9a-f]{64}\b/g, '<sha256>')
-    .replaceAll(/(arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+?)-[A-Za-z0-9]{6}(?![\w/+=.@-])/g, '$1-<suffix>')
+    .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '<another id>')
+    .replaceAll(
+      /(arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+?)-[A-Za-z0-9]{6}(?![\w/+=.@-])/g,
+      '$1-<suffix>',
+    )
     .replaceAll(/ecs-pull-auth\/\d+\.\d+\.\d+/g, 'ecs-pull-auth/<version>')
     .replaceAll(/"milliseconds":\d+/g, '"milliseconds":<n>')
 }
 
 /** Versions of the stored config and commands, numbered as they were made; eight characters of one stand for it in logs. */
 function idsOf({ aws }: Stage): readonly (readonly [string, string])[] {
-  const named = (what: string, ids: readonly string[]) => ids.map((id, index) => [id, `<${what} ${index + 1}>`] as const)
+  const named = (what: string, ids: readonly string[]) =>
+    ids.map((id, index) => [id, `<${what} ${index + 1}>`] as const)
   const versions = named('version', [...aws.secrets.secret(SECRET).versions.view().versions.keys()])
-  const commands = named('command', aws.ssm.rollouts().map(({ order }) => order.id))
+  const commands = named(
+    'command',
+    aws.ssm.rollouts().map(({ order }) => order.id),
+  )
   return [...versions, ...commands, ...versions.map(([id, name]) => [id.slice(0, 8), name] as const)]
 }

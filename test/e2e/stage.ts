@@ -59,6 +59,8 @@ export interface StageOptions {
   readonly config?: ((parts: ConfigParts) => string | Promise<string>) | null
   /** false: nobody has created the SSM document. */
   readonly document?: boolean
+  /** true: Run Command shows commands and invocations late, as the real one does. */
+  readonly lag?: boolean
   readonly onEvent?: EventHandler
   readonly invokeLambda?: RotationSetup['invokeLambda']
 }
@@ -98,8 +100,6 @@ export interface Stage {
   /** A file of the repository; returns its path from there. */
   file(name: string, text: string): string
   pulls(login: Login | Credential, image?: string): Promise<boolean>
-  /** Until every command that was sent has ended. */
-  rolloutsEnded(): Promise<void>
 }
 
 /** The world is searched for credentials and taken down when the test is over. */
@@ -118,7 +118,11 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
   for (const name of ['workspace', 'home', 'tmp']) mkdirSync(join(folder, name))
 
   const tokens = createTokenStore()
-  const registry = await startRegistry({ images: ['acme/app:stable', 'acme/vault:stable'], ...options.registry, tokens })
+  const registry = await startRegistry({
+    images: ['acme/app:stable', 'acme/vault:stable'],
+    ...options.registry,
+    tokens,
+  })
   closers.push(() => registry.close())
   const first = { username: 'puller', password: marked('first') }
   tokens.add({ ...first, pulls: ['acme/*'], expiresAt: null })
@@ -146,12 +150,25 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
       for (const wake of waiting) wake()
       await options.onEvent?.(event)
     },
+    ...(options.lag === true ? {} : { visibility: { command: 0, counters: 0, invocations: 0 } }),
     ...(options.invokeLambda === undefined ? {} : { invokeLambda: options.invokeLambda }),
   })
   closers.push(() => aws.close())
-  evidence.watch(aws, gitlab, registry)
+  evidence.watch({ aws, gitlab, registry, instances })
+  // A look at a command is answered when it has ended, so that what is told of its progress is the same at every run.
+  const rolloutsEnded = async () => {
+    const ended = () => aws.ssm.rollouts().every((rollout) => rollout.completed === rollout.invocations.length)
+    while (!ended()) await new Promise<void>((wake) => waiting.add(wake))
+  }
+  aws.faults.add({
+    kind: 'before',
+    match: (operation, input) => operation === 'ListCommands' && input['CommandId'] !== undefined,
+    times: Number.POSITIVE_INFINITY,
+    run: rolloutsEnded,
+  })
 
-  if (options.document !== false) aws.ssm.publishDocument(DOCUMENT, readFileSync(join(ROOT, 'deploy/document.json'), 'utf8'))
+  if (options.document !== false)
+    aws.ssm.publishDocument(DOCUMENT, readFileSync(join(ROOT, 'deploy/document.json'), 'utf8'))
   const parts = { host: registry.host, first, gitlab, root }
   const text = options.config === null ? undefined : await (options.config ?? storedConfig)(parts)
   aws.secrets.create(SECRET, text)
@@ -184,10 +201,6 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
     pulls: async (login, image = `${registry.host}/acme/app:stable`) => {
       const parsed = parseImage(image)
       return parsed !== null && (await pullImage({ ...parsed, credential: login })).ok
-    },
-    rolloutsEnded: async () => {
-      const ended = () => aws.ssm.rollouts().every((rollout) => rollout.completed === rollout.invocations.length)
-      while (!ended()) await new Promise<void>((wake) => waiting.add(wake))
     },
   }
 }

@@ -5,8 +5,16 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { AwsDouble } from '../aws/server.ts'
 import type { GitlabDouble } from '../doubles/gitlab.ts'
+import type { Instance } from '../doubles/instance.ts'
 import { assertNoMarks } from '../doubles/marks.ts'
 import type { RegistryDouble } from '../doubles/registry.ts'
+
+export interface Watched {
+  readonly aws: AwsDouble
+  readonly gitlab: GitlabDouble
+  readonly registry: RegistryDouble
+  readonly instances: readonly Instance[]
+}
 
 export class Evidence {
   readonly #folder: string
@@ -24,12 +32,12 @@ export class Evidence {
     this.#texts.push([where, text])
   }
 
-  /** Looks at the process list at every request to AWS, and at all requests in the end. */
-  watch(aws: AwsDouble, gitlab: GitlabDouble, registry: RegistryDouble): void {
+  /** Looks at the process list at every request to AWS, and at everything that was sent in the end. */
+  watch({ aws, gitlab, registry, instances }: Watched): void {
     aws.faults.add({
       kind: 'stale',
       match: () => {
-        for (const line of commandLines()) this.commandLines.add(line)
+        this.look()
         return false
       },
     })
@@ -42,7 +50,15 @@ export class Evidence {
       ['a path at GitLab', JSON.stringify(gitlab.requests)],
       ['the name of a deploy token', JSON.stringify(gitlab.deployTokens())],
       ['a path at the registry', JSON.stringify(registry.requests)],
+      ...instances.map(
+        ({ id, service }) => [`a command line or environment on ${id}`, service.callers.join('\n')] as const,
+      ),
     ]
+  }
+
+  /** At the command lines of all processes, just now. */
+  look(): void {
+    for (const line of commandLines()) this.commandLines.add(line)
   }
 
   /** Fails with the place of the first credential that is where none may be. */
@@ -50,7 +66,8 @@ export class Evidence {
     for (const [where, text] of [...this.#texts, ...this.#requests()]) assertNoMarks(text, where)
     for (const line of this.commandLines) assertNoMarks(line, 'a command line')
     for (const [file, mode] of filesBelow(this.#folder)) {
-      if ((mode & 0o077) !== 0) assertNoMarks(readFileSync(file, 'latin1'), `${relative(this.#folder, file)} (${mode.toString(8)})`)
+      if ((mode & 0o077) !== 0)
+        assertNoMarks(readFileSync(file, 'latin1'), `${relative(this.#folder, file)} (${mode.toString(8)})`)
     }
   }
 
@@ -80,10 +97,13 @@ function numbersIn(folder: string): readonly string[] {
 }
 
 function filesBelow(folder: string): readonly (readonly [file: string, mode: number])[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => {
-      const file = join(entry.parentPath, entry.name)
-      return [file, statSync(file).mode & 0o777]
-    })
+  return (
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      // The bundles are copied in, and were there before any credential.
+      .filter((entry) => entry.isFile() && !entry.name.endsWith('.cjs'))
+      .map((entry) => {
+        const file = join(entry.parentPath, entry.name)
+        return [file, statSync(file).mode & 0o777]
+      })
+  )
 }

@@ -1,0 +1,59 @@
+/** Runs the shipped CLI on a stage, and keeps what it said as evidence. */
+
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Ended, NODE_24, type ProcessOrder, runProcess } from './run-process.ts'
+import type { Stage } from './stage.ts'
+
+const BUNDLE = resolve(import.meta.dirname, '../../dist/cli.cjs')
+
+/** As the operator, in the checkout. The bundle lies where no node_modules is near. */
+export async function cliCommand(
+  stage: Stage,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+  input?: string,
+): Promise<Ended> {
+  const all = { ...stage.env('operator'), ...env }
+  const run = await cliProcess({
+    folder: stage.folder,
+    argv,
+    cwd: stage.workspace,
+    env: Object.fromEntries(
+      Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    ),
+    ...(input === undefined ? {} : { input }),
+  })
+  stage.evidence.add(`standard output of ${argv.join(' ')}`, run.stdout)
+  stage.evidence.add(`standard error of ${argv.join(' ')}`, run.stderr)
+  return run
+}
+
+/** `node`: another one than this. */
+export async function cliProcess({
+  folder,
+  argv,
+  node = NODE_24,
+  ...order
+}: ProcessOrder & { readonly folder: string; readonly node?: string }): Promise<Ended> {
+  const bundle = join(folder, 'cli.cjs')
+  if (!existsSync(bundle)) copyFileSync(BUNDLE, bundle)
+  return await runProcess({ ...order, argv: [node, bundle, ...argv] })
+}
+
+/** The machine's own Node 20, the oldest that the package admits; null where there is none. */
+export const NODE_20 = findNode20()
+
+function findNode20(): string | null {
+  const places = [process.env['NODE_20'] ?? '', '/usr/bin/node', '/usr/local/bin/node']
+  return places.find((path) => versionOf(path).startsWith('v20.')) ?? null
+}
+
+function versionOf(path: string): string {
+  try {
+    return execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  } catch {
+    return ''
+  }
+}
