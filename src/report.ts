@@ -22,7 +22,7 @@ export function rotateData({ secret, version, changed, rotatedBy, registries }: 
   return { secret, version, changed, rotatedBy, registries: registries.map(provenData) }
 }
 
-export function instanceData({ instanceId, status, node }: InstanceReport) {
+function instanceData({ instanceId, status, node }: InstanceReport) {
   return {
     instanceId,
     status,

@@ -7,14 +7,16 @@ import type { Journal, JsonValue } from '../core/ports.ts'
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly argv: readonly string[]
-  readonly signal: AbortSignal
+  /** Aborts on Ctrl-C; a command that asks for it cleans up by itself. */
+  stopSignal(): AbortSignal
   /** Where results go; nothing else is printed there. */
   out(text: string): void
   /** Progress, warnings, errors. */
   err(text: string): void
   /** Throws FILE_UNREADABLE. `-` is standard input. */
   readFile(path: string): Buffer
-  writeFile(path: string, text: string): void
+  /** Replaces the file whole or not at all, mode 0600: it holds credentials. Throws FILE_UNREADABLE. */
+  writeFile(path: string, content: Uint8Array): void
 }
 
 export interface CommandContext {

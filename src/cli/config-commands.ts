@@ -1,24 +1,62 @@
 /** The commands that read a config file and nothing else: lint, explain. */
 
+import { PullAuthError } from '../core/errors.ts'
+import { explainImages } from '../core/explain.ts'
+import { fixConfig } from '../core/fix.ts'
 import { type Finding, lintConfig } from '../core/lint.ts'
-import { Secret } from '../core/secret.ts'
-import { readStoredConfig, resolveImage } from '../core/stored-config.ts'
-import type { CliCommand } from './command.ts'
+import { redactedDifference } from '../core/redact.ts'
+import { decodeUtf8, encodeUtf8 } from '../core/utf8.ts'
+import type { CliCommand, CommandResult, Terminal } from './command.ts'
+import { sarifOf } from './sarif.ts'
 import { textTable } from './table.ts'
 
 export const lint: CliCommand = {
   summary: 'Find every mistake in an ecs.config that the ECS agent would keep silent about.',
   usage: 'FILE',
-  options: {},
+  options: { fix: { type: 'boolean' }, sarif: { type: 'boolean' } },
+  optionHelp: { fix: 'mend what has one meaning only, and show the redacted difference', sarif: 'print SARIF 2.1.0' },
   least: 1,
   most: 1,
-  run: async ({ terminal, arguments: [file = '-'] }) => {
+  run: async ({ terminal, options, arguments: [file = '-'] }) => {
+    if (options['fix'] === true) return fix(terminal, file)
     const findings = lintConfig(terminal.readFile(file))
-    const ok = findings.every(({ severity }) => severity === 'note')
-    const text =
-      findings.length === 0 ? `${file}: no findings.` : findings.map((finding) => findingText(file, finding)).join('\n')
-    return { exit: ok ? 0 : 1, json: { ok, findings }, text }
+    const ok = isGood(findings)
+    if (options['sarif'] === true) {
+      const sarif = sarifOf(file, findings)
+      return { exit: ok ? 0 : 1, json: sarif, text: JSON.stringify(sarif, null, 2) }
+    }
+    return { exit: ok ? 0 : 1, json: { ok, findings }, text: findingsText(file, findings) }
   },
+}
+
+/** Writes only when something was mended, whole or not at all; what needs a decision stays and is listed. */
+function fix(terminal: Terminal, file: string): CommandResult {
+  if (file === '-') {
+    throw new PullAuthError('USAGE', 'lint --fix writes the file, and standard input is none.', 'Name a file.')
+  }
+  const before = decodeUtf8(terminal.readFile(file))
+  const { text: after, notes } = fixConfig(before)
+  if (after !== before) terminal.writeFile(file, encodeUtf8(after))
+  const findings = lintConfig(encodeUtf8(after))
+  const ok = isGood(findings)
+  const difference = redactedDifference(before, after)
+  const parts =
+    after === before ? ['There was nothing to mend.'] : [...notes.map((note) => `mended: ${note}`), difference]
+  return {
+    exit: ok ? 0 : 1,
+    json: { ok, changed: after !== before, fixed: notes, difference, findings },
+    text: [...parts, findingsText(file, findings)].join('\n'),
+  }
+}
+
+function isGood(findings: readonly Finding[]): boolean {
+  return findings.every(({ severity }) => severity === 'note')
+}
+
+function findingsText(file: string, findings: readonly Finding[]): string {
+  return findings.length === 0
+    ? `${file}: no findings.`
+    : findings.map((finding) => findingText(file, finding)).join('\n')
 }
 
 function findingText(file: string, { line, severity, code, registry, message, hint }: Finding): string {
@@ -33,22 +71,17 @@ export const explain: CliCommand = {
   least: 2,
   most: 1000,
   run: async ({ terminal, arguments: [file = '-', ...images] }) => {
-    const config = readStoredConfig(new Secret(terminal.readFile(file).toString('utf8')), file)
-    const answers = images.map((image) => {
-      const { key, credential, ambiguous, candidates, reason } = resolveImage(config, image)
-      return { image, key, username: credential?.username ?? null, ambiguous, candidates, reason }
-    })
-    const rows = answers.map((a) => [
-      a.image,
-      a.key ?? '-',
-      a.username ?? 'anonymous',
-      a.ambiguous ? 'AT RANDOM' : '',
-      a.reason,
+    const answers = explainImages(decodeUtf8(terminal.readFile(file)), images)
+    const rows = answers.map(({ image, key, username, ambiguous, candidates, reason }) => [
+      image,
+      ambiguous ? `at random: ${candidates.join(', ')}` : (key ?? '-'),
+      username ?? (ambiguous ? '?' : 'anonymous'),
+      reason,
     ])
     return {
       exit: answers.some(({ ambiguous }) => ambiguous) ? 1 : 0,
       json: answers,
-      text: textTable(['image', 'key', 'user', '', 'reason'], rows),
+      text: textTable(['image', 'key', 'user', 'reason'], rows),
     }
   },
 }

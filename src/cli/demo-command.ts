@@ -15,9 +15,10 @@ export const demo: CliCommand = {
   most: 0,
   run: async ({ terminal, journal, options }) => {
     const broken = readBreak(options['break'])
+    const stopped = terminal.stopSignal()
     const stage = await setStage(journal)
     try {
-      const result = await Promise.race([play(stage, journal, broken), interrupted(terminal.signal)])
+      const result = await Promise.race([play(stage, journal, broken), interrupted(stopped)])
       return { exit: 0, json: broken === null ? result : { ...result, break: broken }, text: closingTable(result) }
     } finally {
       await stage.close()

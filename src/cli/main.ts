@@ -1,16 +1,20 @@
 /** Entry of `dist/cli.cjs`. */
 
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { PullAuthError } from '../core/errors.ts'
 import { runCli } from './run.ts'
 
-const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)))
+/** Made only for a command that asks for it: all others end at once on Ctrl-C, and every step of theirs can be run again. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)))
+  return stop.signal
+}
 
 void runCli({
   env: process.env,
   argv: process.argv.slice(2),
-  signal: stop.signal,
+  stopSignal,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   readFile: (path) => {
@@ -24,11 +28,30 @@ void runCli({
       )
     }
   },
-  writeFile: (path, text) => {
-    const temporary = `${path}.ecs-pull-auth-${process.pid}`
-    writeFileSync(temporary, text, { mode: 0o600 })
-    renameSync(temporary, path)
+  writeFile: (path, content) => {
+    try {
+      replaceFile(realpathSync(path), content)
+    } catch {
+      throw new PullAuthError(
+        'FILE_UNREADABLE',
+        `${path} cannot be written.`,
+        'Check its permissions and those of its folder.',
+      )
+    }
   },
 }).then((code) => {
   process.exitCode = code
 })
+
+function replaceFile(path: string, content: Uint8Array): void {
+  const temporary = `${path}.ecs-pull-auth-${process.pid}`
+  try {
+    const file = openSync(temporary, 'wx', 0o600)
+    writeSync(file, content)
+    fsyncSync(file)
+    closeSync(file)
+    renameSync(temporary, path)
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+}

@@ -135,7 +135,7 @@ function withoutFleet(plan: Plan): PullAuthError {
   )
 }
 
-export function rolloutText(rollout: RolloutReport): string {
+function rolloutText(rollout: RolloutReport): string {
   const rows = rollout.instances.map((instance) => {
     const straggler = rollout.stragglers.includes(instance)
     return [

@@ -81,15 +81,6 @@ export function durationSeconds(text: string): number | null {
   return match ? Number(match[1]) * (UNITS[match[2] ?? ''] ?? 0) : null
 }
 
-/** Seconds in the largest unit that says them exactly. */
-export function durationText(seconds: number): string {
-  for (const unit of ['d', 'h', 'm']) {
-    const size = UNITS[unit] ?? 1
-    if (seconds >= size && seconds % size === 0) return `${seconds / size}${unit}`
-  }
-  return `${seconds}s`
-}
-
 /** Secret names as Secrets Manager takes them, or a secret's ARN. */
 const SECRET = /^(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,519}$/
 
@@ -140,7 +131,7 @@ function expected(field: Field): string {
 }
 
 /** The JSON Schema of one field, for editors. */
-export function fieldSchema(field: Field): JsonValue {
+function fieldSchema(field: Field): JsonValue {
   const description = field.description
   const examples: { examples?: string[] } = field.example === undefined ? {} : { examples: [field.example] }
   switch (field.kind) {

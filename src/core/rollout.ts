@@ -202,7 +202,7 @@ export function isFinal(status: CommandStatus): boolean {
 }
 
 /** Polls one cheap call with growing pauses until the command has ended, then reads what its nodes said. */
-export async function followRollout(
+async function followRollout(
   cx: RolloutPorts,
   plan: FleetPlan,
   version: VersionId,
@@ -302,7 +302,7 @@ function instanceReport({ instanceId, status, output }: Invocation): InstanceRep
  * The node's own word counts, not only the status: SSM calls a skipped document a success. `written` means that the
  * agent is not running and reads the version when it starts, so nothing on that instance uses an older credential.
  */
-export function runs({ status, node }: InstanceReport, version: VersionId): boolean {
+function runs({ status, node }: InstanceReport, version: VersionId): boolean {
   const good = node?.result === 'applied' || node?.result === 'unchanged' || node?.result === 'written'
   return status === 'Success' && good && node.version === version
 }

@@ -56,7 +56,7 @@ export interface Attempt {
 
 export const CURRENT = 'AWSCURRENT'
 export const PENDING = 'AWSPENDING'
-export const STAGED_LABEL = 'ECSAUTH-STAGED'
+const STAGED_LABEL = 'ECSAUTH-STAGED'
 
 /** A mint and its put take seconds; begun later than this before the deadline they could be cut in half. */
 const LEAST_TIME_TO_MINT: Millis = 10_000

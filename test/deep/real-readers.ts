@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { decodeUtf8, encodeUtf8 } from '../../src/core/utf8.ts'
-import type { Read } from '../core/readers.ts'
+import { type Read, type Reader, systemd252 } from '../core/readers.ts'
 import { ENVIRONMENT, run } from './software.ts'
 
 /** What a program made of each text. Broken UTF-8 stands in texts and values as lone surrogates (src/core/utf8.ts). */
@@ -71,6 +71,12 @@ export const systemd: RealReader = async (texts) => {
     if (!own.has('INVOCATION_ID')) throw new Error('systemd started no service')
     return outputs.slice(0, -1).map((dump) => (dump === null ? { error: 'refused' } : environOf(dump, own.keys())))
   })
+}
+
+/** The model of what a service gets: systemd leaves out names that no environment can hold. */
+export const systemdEnvironment: Reader = (text) => {
+  const read = systemd252(text)
+  return read instanceof Map ? new Map([...read].filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name))) : read
 }
 
 const READER = `[Service]
