@@ -53,10 +53,15 @@ export interface Ran {
   readonly stderr: string
 }
 
-/** Runs a program while servers of this process can answer it. It is ended with this process, even when that is killed. */
+/**
+ * Runs a program while servers of this process can answer it. It is ended with this process, even when that is killed,
+ * and when it hangs; its status is null then.
+ */
 export async function run(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<Ran> {
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], {
     env: ENVIRONMENT,
+    timeout: 600_000,
+    killSignal: 'SIGKILL',
     ...options,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
