@@ -119,7 +119,7 @@ export function decodeAuth(auth: string): Credential | EntryFault {
 
 /** RFC 7617: neither a user name nor a password has a control character, least of all a line break. */
 export function hasControl(text: string): boolean {
-  return /[\p{Cc}--[\u0080-\u009f]]/v.test(text)
+  return /[^ -~\u0080-\uffff]/.test(text)
 }
 
 /** Whether the agent hands the same to Docker for both. */

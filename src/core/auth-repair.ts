@@ -11,6 +11,7 @@ import { editObject, wholeObject } from './json-edit.ts'
 import type { Credential } from './ports.ts'
 import { HUB_KEY, normaliseKey, registryHost, shownKey, twinId } from './registry-key.ts'
 import { basicCredential, Secret } from './secret.ts'
+import { trimEnd } from './trim-end.ts'
 
 export interface RepairedAuth {
   readonly type: string
@@ -126,7 +127,7 @@ function intended(text: string, entry: AuthEntry): Credential | null {
 
 /** `echo` without -n leaves a line end in the password, where no registry accepts one (RFC 7617). */
 function withoutLineEnd({ username, password }: Credential): Credential | null {
-  const trimmed = password.reveal().replace(/[\r\n]+$/, '')
+  const trimmed = trimEnd(password.reveal(), '\r\n')
   return trimmed.length === password.length || trimmed === '' ? null : { username, password: new Secret(trimmed) }
 }
 

@@ -1,6 +1,7 @@
 /** Named fields of an object: read, checked and described (JSON Schema) from one table. */
 
 import type { Field, FieldProblem, FieldTable, JsonValue } from './ports.ts'
+import { trimEnd } from './trim-end.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -107,7 +108,7 @@ function readUrl(value: string): string | undefined {
   if (!URL.canParse(value)) return undefined
   const url = new URL(value)
   const plain = url.username === '' && url.password === '' && url.search === '' && url.hash === ''
-  return (url.protocol === 'https:' || url.protocol === 'http:') && plain ? value.replace(/\/+$/, '') : undefined
+  return (url.protocol === 'https:' || url.protocol === 'http:') && plain ? trimEnd(value, '/') : undefined
 }
 
 function expected(field: Field): string {

@@ -18,6 +18,7 @@ import {
 import { isKeyValueForm } from './foreign-json.ts'
 import { isFault, readJson } from './go-json.ts'
 import { editKeyValue, STATE_KEY, stringOf } from './key-value.ts'
+import { trimEnd } from './trim-end.ts'
 
 export interface Fixed {
   readonly text: string
@@ -92,7 +93,7 @@ function fixLines(lines: readonly Line[], notes: string[]): readonly Line[] {
 function fixComment(line: Line, more: boolean): Line | null {
   const text = trimSpace(line.text)
   if (!/^[#;]/.test(text)) return null
-  const fixed = trimSpace(text.replace(/^;/, '#').replace(/\\+$/, ''))
+  const fixed = trimSpace(trimEnd(text.replace(/^;/, '#'), '\\'))
   return text.startsWith(';') || (more && text.endsWith('\\')) ? { ...line, text: fixed } : null
 }
 

@@ -50,11 +50,9 @@ export function isRegistryHost(host: string): boolean {
   return HOST.test(host) && (/[.:]/.test(host) || host === 'localhost')
 }
 
-const HUB_HOSTS: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io'])
-
 /** Whether the ECS agent takes a host for Docker Hub (dockerauth.go, dockerRegistryHosts). */
 export function isHubHost(host: string): boolean {
-  return HUB_HOSTS.has(host)
+  return host === 'docker.io' || host === 'index.docker.io' || host === 'registry-1.docker.io'
 }
 
 /**
@@ -72,5 +70,8 @@ export function agentHost(image: string): string {
 
 /** A private registry of Amazon ECR, whose images the ECS agent always pulls with the instance's or task's role. */
 export function isPrivateEcr(host: string): boolean {
-  return /^[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.aws)$/.test(host)
+  return (
+    host.includes('ecr') &&
+    /^[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.aws)$/.test(host)
+  )
 }

@@ -1,5 +1,6 @@
 /** What lint says about the lines of an ecs.config, reader by reader. */
 
+import type { AuthData } from './auth-data.ts'
 import { authExtent } from './auth-extent.ts'
 import {
   assignment,
@@ -19,7 +20,7 @@ import { decodeState } from './state.ts'
 const MAX_SCAN = 65_535
 const MAX_ASSIGNMENT = 131_071
 
-export function lintLines(text: string): readonly Finding[] {
+export function lintLines(text: string, parsed?: AuthData): readonly Finding[] {
   const lines = splitLines(text)
   const variables = lines.flatMap((line, at) => variableOn(line, at + 1) ?? [])
   const found: Finding[] = lines.flatMap((line, at) => lintBytes(line, at + 1))
@@ -38,7 +39,7 @@ export function lintLines(text: string): readonly Finding[] {
     told.add('auth-json-invalid')
   }
   // What follows from a finding that is told already is not told again.
-  return [...found, ...lintVariables(variables).filter(({ code }) => !told.has(code))]
+  return [...found, ...lintVariables(variables, parsed).filter(({ code }) => !told.has(code))]
 }
 
 function variableOn(line: Line, number: number): Variable | null {

@@ -1,6 +1,6 @@
 /** What lint says about variables, whichever form of the config they stand in. */
 
-import { parseAuthData } from './auth-data.ts'
+import { type AuthData, parseAuthData } from './auth-data.ts'
 import { DATA_KEY, TYPE_KEY, trimSpace } from './ecs-config.ts'
 import { isFault, readJson } from './go-json.ts'
 import { lintAuth } from './lint-auth.ts'
@@ -15,9 +15,10 @@ export interface Variable {
 /** Variables that stop the agent when they are not JSON objects of strings (agent/config/parse.go). */
 const JSON_VARIABLES = ['ECS_INSTANCE_ATTRIBUTES', 'ECS_CONTAINER_INSTANCE_TAGS']
 
-export function lintVariables(variables: readonly Variable[]): readonly Finding[] {
+/** `parsed`: the auth of these variables, where somebody has read it already. */
+export function lintVariables(variables: readonly Variable[], parsed?: AuthData): readonly Finding[] {
   const last = new Map(variables.map((variable) => [variable.key, variable]))
-  return [...lintRepeated(variables, last), ...lintAuthPair(variables, last), ...lintOthers(last)]
+  return [...lintRepeated(variables, last), ...lintAuthPair(variables, last, parsed), ...lintOthers(last)]
 }
 
 type Last = ReadonlyMap<string, Variable>
@@ -33,7 +34,7 @@ function lintRepeated(variables: readonly Variable[], last: Last): readonly Find
   })
 }
 
-function lintAuthPair(variables: readonly Variable[], last: Last): readonly Finding[] {
+function lintAuthPair(variables: readonly Variable[], last: Last, parsed?: AuthData): readonly Finding[] {
   const type = last.get(TYPE_KEY)
   const data = last.get(DATA_KEY)
   const switchedOff = data?.value === '' && variables.some(({ key, value }) => key === DATA_KEY && value !== '')
@@ -41,7 +42,7 @@ function lintAuthPair(variables: readonly Variable[], last: Last): readonly Find
   if (switchedOff) return []
   if ((type === undefined || trimSpace(type.value) === '') && (data === undefined || data.value === ''))
     return [finding('auth-none')]
-  const auth = parseAuthData(type?.value ?? '', data?.value ?? '')
+  const auth = parsed ?? parseAuthData(type?.value ?? '', data?.value ?? '')
   if (auth.fault?.kind === 'type-unknown') return [finding('auth-type-unknown', { line: type?.line })]
   return lintAuth(auth, line)
 }

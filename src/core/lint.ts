@@ -1,6 +1,6 @@
 /** Finds every mistake in a config that the ECS agent would keep silent about. */
 
-import { parseAuthData } from './auth-data.ts'
+import { type AuthData, parseAuthData } from './auth-data.ts'
 import { DATA_KEY, TYPE_KEY } from './ecs-config.ts'
 import { type ForeignJson, foreignKind, isKeyValueForm } from './foreign-json.ts'
 import { decodeString, isFault, type JsonMember, readJson } from './go-json.ts'
@@ -11,6 +11,7 @@ import { type Finding, finding, type LintCode } from './lint-rules.ts'
 import { lintVariables, type Variable } from './lint-variables.ts'
 import { shownKey } from './registry-key.ts'
 import { decodeState } from './state.ts'
+import type { StoredConfig } from './stored-config.ts'
 import { decodeUtf8, encodeUtf8 } from './utf8.ts'
 
 export { type Finding, LINT_RULES, type LintCode } from './lint-rules.ts'
@@ -21,9 +22,17 @@ const NEAR_TEXT = 49_152
 
 /** All findings in the order of lines. Never throws; no message has a secret. */
 export function lintConfig(text: string | Uint8Array): readonly Finding[] {
-  const plain = typeof text === 'string' ? text : decodeUtf8(text)
+  return lintText(typeof text === 'string' ? text : decodeUtf8(text))
+}
+
+/** The same of a config that is read already, so that its auth is not parsed twice. */
+export function lintStored(config: StoredConfig): readonly Finding[] {
+  return lintText(config.text.reveal(), config.auth)
+}
+
+function lintText(plain: string, parsed?: AuthData): readonly Finding[] {
   if (/^[\s\ufeff]*$/.test(plain)) return [finding('empty')]
-  const findings = /^[\s\ufeff]*\{/.test(plain) ? lintJson(plain) : lintLines(plain)
+  const findings = /^[\s\ufeff]*\{/.test(plain) ? lintJson(plain) : lintLines(plain, parsed)
   const all = [...lintSize(plain), ...findings]
   return all
     .map((found, at) => ({ found, at }))

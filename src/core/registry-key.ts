@@ -2,6 +2,7 @@
 
 import { PullAuthError } from './errors.ts'
 import { isHubHost } from './image.ts'
+import { trimEnd } from './trim-end.ts'
 
 /** Docker Hub's only working key, as people spell it. */
 export const HUB_KEY = 'https://index.docker.io/v1/'
@@ -25,8 +26,8 @@ export function registryHost(key: string): string {
 export function twinId(key: string): string {
   const bare = normaliseKey(key)
   const host = registryHost(bare)
-  if (host !== 'docker.io') return bare.endsWith('/') ? bare.replace(/\/+$/, '') : bare
-  return /^[^/]*(?:\/(?:v[12])?)?\/*$/.test(bare) ? host : bare.replace(/\/+$/, '')
+  if (host !== 'docker.io') return trimEnd(bare, '/')
+  return /^[^/]*(?:\/(?:v[12])?)?\/*$/.test(bare) ? host : trimEnd(bare, '/')
 }
 
 /** A registry key for messages: without user information, control characters or undue length. */

@@ -1,10 +1,11 @@
 /** What is current, how long it lives, and which instances run it. Reads only. */
 
+import { lintStored } from './lint.ts'
 import type { Plan } from './plan.ts'
 import type { Millis, SecretArn, VersionId } from './ports.ts'
 import { commandComment, isFinal, type RolloutPorts, type RolloutReport, reportOn, rolloutProblem } from './rollout.ts'
 import { currentOf, labelHolder, PENDING, type RotationPorts } from './rotation.ts'
-import { readStoredConfig, resolveImage, stateOf } from './stored-config.ts'
+import { readStoredConfig, resolveImage, type StoredConfig, stateOf } from './stored-config.ts'
 
 export interface RegistryStatus {
   readonly registry: string
@@ -36,7 +37,8 @@ export async function readStatus(cx: RotationPorts & RolloutPorts, plan: Plan): 
   const secret = await cx.store.describe(plan.secret)
   const version = currentOf(secret)
   const pending = labelHolder(secret, PENDING)
-  const registries = version === null ? [] : await readRegistries(cx, plan, secret.arn, version)
+  const { registries, mistakes } =
+    version === null ? { registries: [], mistakes: [] } : await readConfig(cx, plan, secret.arn, version)
   const { rollout, rollingOut } =
     version === null ? { rollout: null, rollingOut: false } : await findRollout(cx, plan, version)
   const report = {
@@ -48,18 +50,18 @@ export async function readStatus(cx: RotationPorts & RolloutPorts, plan: Plan): 
     rollout,
     rollingOut,
   }
-  return { ...report, findings: findingsOf(report, plan, cx.clock.now()) }
+  return { ...report, findings: [...findingsOf(report, plan, cx.clock.now()), ...mistakes] }
 }
 
-async function readRegistries(
+async function readConfig(
   cx: RotationPorts,
   plan: Plan,
   secret: SecretArn,
   version: VersionId,
-): Promise<readonly RegistryStatus[]> {
+): Promise<{ registries: readonly RegistryStatus[]; mistakes: readonly string[] }> {
   const config = readStoredConfig((await cx.store.read(secret, { version })).text, plan.secret)
   const state = new Map(stateOf(config)?.entries.map((entry) => [entry.registry, entry]))
-  return plan.registries.map(({ key, probe }) => {
+  const registries = plan.registries.map(({ key, probe }): RegistryStatus => {
     const entry = state.get(key)
     return {
       registry: key,
@@ -69,6 +71,15 @@ async function readRegistries(
       expiresAt: entry?.expiresAt ?? null,
     }
   })
+  return { registries, mistakes: mistakesIn(config) }
+}
+
+/** What the ECS agent would keep silent about; `ecs-pull-auth lint` says more. */
+function mistakesIn(config: StoredConfig): readonly string[] {
+  const errors = lintStored(config).filter(({ severity }) => severity === 'error')
+  return errors.map(
+    ({ code, line, message }) => `${line === undefined ? '' : `Line ${line}: `}${message} (lint: ${code})`,
+  )
 }
 
 async function findRollout(

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Finding, LINT_RULES, lintConfig } from '../../src/core/lint.ts'
+import { type Finding, LINT_RULES, lintConfig, lintStored } from '../../src/core/lint.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { readStoredConfig } from '../../src/core/stored-config.ts'
 import { LINT_SUITES } from './lint-cases.ts'
 
 function told(findings: readonly Finding[]): readonly string[] {
@@ -41,4 +43,15 @@ test('a finding names its rule, how bad it is and what to do', () => {
       hint: LINT_RULES['line-without-equals'].hint,
     },
   ])
+})
+
+test('a config that is read already gets the same findings', () => {
+  const data = '{"ghcr.io/a":{"auth":"dTpw"},"ghcr.io/b":{"auth":"dTpx"},"docker.io":{"auth":"eA=="}}'
+  for (const text of [
+    `ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA=${data}\n`,
+    `ECS_ENGINE_AUTH_DATA=\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={"ghcr.io":{"auth":"dTpw"}}\n`,
+    JSON.stringify({ ECS_CLUSTER: 'prod', ECS_ENGINE_AUTH_TYPE: 'dockercfg', ECS_ENGINE_AUTH_DATA: data }),
+  ]) {
+    assert.deepEqual(lintStored(readStoredConfig(new Secret(text), 'test')), lintConfig(text))
+  }
 })

@@ -46,7 +46,7 @@ async function demo(
     // A shell, python3, and nothing of AWS: what there is could not be reached.
     env: { PATH: process.env['PATH'] ?? '', HOME: folder, TMPDIR: temporary, HTTPS_PROXY: 'http://127.0.0.1:9' },
     onOutput: (text, signal) => {
-      if (text.includes('▸ Retire') || text.includes('▸ Judge')) withToken.push(...tokenFiles(temporary))
+      if (text.includes('▸ Retire')) withToken.push(...tokenFiles(temporary))
       if (interruptAt === undefined || interrupted || !text.includes(interruptAt)) return
       interrupted = true
       signal('SIGINT')
@@ -59,17 +59,28 @@ async function demo(
   return { ...run, left: readdirSync(temporary), processes: processesWith(temporary), withToken }
 }
 
+/** What is removed while this looks holds nothing any more. */
 function tokenFiles(folder: string): readonly TokenFile[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
-    const path = join(folder, name)
-    try {
-      const { mode } = statSync(path)
-      return findMark(readFileSync(path, 'latin1'), 'gldt-') === null ? [] : [{ path, mode: mode & 0o777 }]
-    } catch {
-      // A folder, or a file that was replaced meanwhile.
-      return []
-    }
+  return ifThere(() => readdirSync(folder, { withFileTypes: true }), []).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return tokenFiles(path)
+    const holds =
+      entry.isFile() &&
+      findMark(
+        ifThere(() => readFileSync(path, 'latin1'), ''),
+        'gldt-',
+      ) !== null
+    const mode = holds ? ifThere(() => statSync(path).mode & 0o777, 0) : 0
+    return holds ? [{ path, mode }] : []
   })
+}
+
+function ifThere<T>(look: () => T, otherwise: T): T {
+  try {
+    return look()
+  } catch {
+    return otherwise
+  }
 }
 
 function processesWith(text: string): readonly string[] {

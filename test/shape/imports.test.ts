@@ -127,6 +127,7 @@ const REVEALED_IN: readonly string[] = [
   'src/core/auth-merge.ts',
   'src/core/auth-repair.ts',
   'src/core/lint-auth.ts',
+  'src/core/lint.ts',
   'src/core/secret.ts',
   'src/core/stored-config.ts',
   'src/http.ts',
