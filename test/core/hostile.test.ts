@@ -95,7 +95,16 @@ const UNITS = [
 test('much of one thing, wherever it stands, is read to the end or refused', () => {
   for (const unit of UNITS) {
     const much = unit.repeat(MUCH / unit.length)
-    const places = [much, `ECS_CLUSTER=${much}x`, envFile(`${much}x`), envFile(`{"${much}x":{}}`), keyValue(`${much}x`)]
+    const places = [
+      much,
+      `ECS_CLUSTER=${much}x`,
+      `# ${much}x\nECS_CLUSTER=x\n;${much}x\n`,
+      envFile(`${much}x`),
+      envFile(`{"${much}x":{}}`),
+      envFile(`{"docker.io/${much}x":{"auth":"dTpw"}}`),
+      envFile(`{"quay.io/${much}x/":{"auth":"dTpw"}}`),
+      keyValue(`${much}x`),
+    ]
     for (const text of places) assert.equal(everything(JSON.stringify(unit), text), null)
   }
 })
@@ -107,8 +116,7 @@ test('ten megabytes are read to the end or refused', () => {
 })
 
 test('a credential, a user name or a field name of any length ends where it should', () => {
-  const endings = new Set(['\n', '\r', '\ud800'])
-  for (const unit of UNITS.filter((each) => !endings.has(each))) {
+  for (const unit of UNITS.filter((each) => each.isWellFormed())) {
     const long = `u:${unit.repeat(MUCH / unit.length)}x`
     const auth = basicCredential('u', new Secret(long.slice(2))).reveal()
     everything(`auth of ${JSON.stringify(unit)}`, envFile(JSON.stringify({ 'quay.io': { auth } })))
