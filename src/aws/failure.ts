@@ -146,7 +146,7 @@ function denied(error: SdkError, asked: Asked, what: string): Meaning {
   return [
     'ACCESS_DENIED',
     `AWS denied ${what}: the caller lacks ${asked.action}.`,
-    `Allow ${asked.action} on it; "ecs-pull-auth iam" prints the policy of each role. A resource policy, an SCP or a VPC endpoint policy can deny it too.`,
+    `Allow ${asked.action} on it; docs/lambda.md and docs/node.md list what each role needs. A resource policy, an SCP or a VPC endpoint policy can deny it too.`,
   ]
 }
 

@@ -11,6 +11,12 @@ function stopSignal(): AbortSignal {
   return stop.signal
 }
 
+// On Node 20 the SDK warns of its own later releases; the one in this bundle is pinned and runs there.
+process.removeAllListeners('warning')
+process.on('warning', ({ name, message }) => {
+  if (!message.startsWith('NodeVersionSupportWarning')) process.stderr.write(`${name}: ${message}\n`)
+})
+
 void runCli({
   env: process.env,
   argv: process.argv.slice(2),

@@ -71,7 +71,8 @@ export function stateOnLine(line: Line): string | null {
  */
 export function editLines(text: string, wanted: AuthLines): string {
   const lines = [...splitLines(text)]
-  const end = lines[0]?.end === '\r\n' ? '\r\n' : '\n'
+  // A text that ends in a lone CR gets its line feed from us, and is a CRLF text from then on.
+  const end = lines[0]?.end.startsWith('\r') ? '\r\n' : '\n'
   const kept = lines.filter((line) => stateOnLine(line) === null)
   const typeAt = lastOf(kept, TYPE_KEY)
   const dataAt = lastOf(kept, DATA_KEY)
@@ -94,9 +95,20 @@ function withFeed(line: Line, end: Line['end']): Line {
   return { ...line, end: line.end === '\r' ? '\r\n' : end }
 }
 
-/** The end, but never after a line that ends in a backslash: systemd would join it with ours (facts: ecs-agent 7.2). */
+/**
+ * The end, but never where systemd would take our lines for a part of others (facts: ecs-agent 7.2): after a value with
+ * an open quote, or right after a line that ends in a backslash.
+ */
 function safePlace(lines: readonly Line[]): number {
-  return lines.findLastIndex((line) => !line.text.endsWith('\\')) + 1
+  const open = lines.findIndex((line) => opensQuote(line.text))
+  const safe = open < 0 ? lines : lines.slice(0, open)
+  return safe.findLastIndex((line) => !line.text.endsWith('\\')) + 1
+}
+
+/** Whether a value begins with a quote that its line does not close. */
+function opensQuote(line: string): boolean {
+  const opened = /^[^#;=][^=]*=\s*(["'])/.exec(line)
+  return opened !== null && !line.includes(opened[1] ?? '', opened[0].length)
 }
 
 function lastOf(lines: readonly Line[], key: string): number {

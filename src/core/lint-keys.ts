@@ -26,6 +26,12 @@ export function lintKeys(entries: readonly AuthEntry[], line: number | undefined
 }
 
 function lintHost(host: string, entries: readonly AuthEntry[], at: At): void {
+  const [only] = entries
+  if (entries.length === 1 && only !== undefined && host !== 'docker.io' && normaliseKey(only.key) === host) {
+    // One bare-host key, as nearly all are: nothing can race with it or hide it.
+    for (const code of hostCodes(host)) at(code, only.key)
+    return
+  }
   const unique = entries.length === 1 ? entries : lastOfEach(entries, at)
   const keyed = unique.map((entry) => ({ entry, bare: normaliseKey(entry.key) }))
   // What the agent drops while parsing competes with nothing.
@@ -49,8 +55,13 @@ function lastOfEach(entries: readonly AuthEntry[], at: At): readonly AuthEntry[]
   return [...last.values()]
 }
 
+/** A host name in lower case without a port: nothing more to look at, unless it is ECR. */
+const PLAIN_HOST = /^[a-z0-9]+(?:[.-][a-z0-9]+)*\.[a-z]+$/
+const NONE: readonly LintCode[] = []
+
 /** What is wrong with a key for its host alone. */
 function hostCodes(host: string): readonly LintCode[] {
+  if (PLAIN_HOST.test(host) && !host.includes('ecr')) return NONE
   if (!isRegistryHost(host)) return ['key-dead']
   const codes: LintCode[] = []
   if (host !== host.toLowerCase()) codes.push('key-upper-case')

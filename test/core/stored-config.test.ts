@@ -404,3 +404,24 @@ test('names of object prototypes are registry keys like any other', () => {
     ['__proto__', 'constructor', 'ghcr.io'],
   )
 })
+
+test('a text that ends in a lone CR is the same after a second merge', () => {
+  const merge = (text: string) => {
+    const options = { format: 'dockercfg', state: { entries: [], superseded: [] }, name: 'test' } as const
+    const entry = { registry: 'ghcr.io', username: 'u', password: new Secret('p') }
+    return mergeEntries(readStoredConfig(new Secret(text), 'test'), [entry], options).text.reveal()
+  }
+  const once = merge('ECS_CLUSTER=prod\r')
+  assert.equal(merge(once), once)
+})
+
+test('new auth lines stand before a value with an open quote, in which systemd would lose them', () => {
+  const options = { format: 'dockercfg', state: null, name: 'test' } as const
+  const entry = { registry: 'ghcr.io', username: 'u', password: new Secret('p') }
+  const config = readStoredConfig(new Secret('ECS_CLUSTER=prod\nECS_A="open\nECS_B=1\n'), 'test')
+  const lines = mergeEntries(config, [entry], options).text.reveal().split('\n')
+  assert.deepEqual(
+    lines.map((line) => line.split('=')[0]),
+    ['ECS_CLUSTER', 'ECS_ENGINE_AUTH_TYPE', 'ECS_ENGINE_AUTH_DATA', 'ECS_A', 'ECS_B', ''],
+  )
+})

@@ -102,8 +102,8 @@ export const ENV_FILES: readonly StoredCase[] = [
   stored('an unclosed quote before the auth', `ECS_CLUSTER=prod\nECS_A="open\n${AUTH}ECS_B=1\n`, {
     hidden: 'unclosed-quote',
   }),
-  stored('an unclosed quote and no auth yet', 'ECS_CLUSTER=prod\nECS_A="open\nECS_B=1\n', { hidden: 'unclosed-quote' }),
-  stored('an unclosed single quote and no auth yet', "ECS_CLUSTER=prod\nECS_A='open\n", { hidden: 'unclosed-quote' }),
+  stored('an unclosed quote and no auth yet', 'ECS_CLUSTER=prod\nECS_A="open\nECS_B=1\n'),
+  stored('an unclosed single quote and no auth yet', "ECS_CLUSTER=prod\nECS_A='open\n"),
   stored('export elsewhere', `export ECS_X=1\nECS_CLUSTER=prod\n${AUTH}`),
   stored('names with blanks, and none', `ECS_CLUSTER=prod\nFOO BAR=1\n=nameless\n${AUTH}ECS_TAIL=1\n`),
   stored('words without an equals sign', `ECS_CLUSTER=prod\nECS_FLAG\n  \n\t\n${AUTH}ECS_TAIL=1\n`),

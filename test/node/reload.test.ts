@@ -159,7 +159,7 @@ describe('the document on an instance', { concurrency: 4 }, () => {
   })
 
   test('a restart that systemd does not carry out leaves the old agent running, and the file as it was', async (t) => {
-    const bench = await startBench(t, { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '0.1' } })
+    const bench = await startBench(t, { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '2' } })
     await bench.reload()
     bench.publish(V2, 'MARK-two')
     bench.instance.service.restart = 'ignored'
@@ -169,7 +169,7 @@ describe('the document on an instance', { concurrency: 4 }, () => {
   })
 
   test('a systemctl that never answers is given up', async (t) => {
-    const waits = { ECS_PULL_AUTH_RESTART_SECONDS: '0.2', ECS_PULL_AUTH_HEALTH_SECONDS: '0.1' }
+    const waits = { ECS_PULL_AUTH_RESTART_SECONDS: '0.2', ECS_PULL_AUTH_HEALTH_SECONDS: '2' }
     const bench = await startBench(t, { environment: waits })
     bench.instance.service.restart = 'hangs'
     const { exitCode } = await bench.reload()
