@@ -22,9 +22,9 @@ function redactLine(line: string): string {
   const assignment = ASSIGNMENT.exec(line)
   const [, head = '', name = '', value = ''] = assignment ?? []
   if (/AUTH_DATA|PASSWORD|SECRET|TOKEN/i.test(name)) return head + summary(value)
+  if (assignment !== null) return head + maskTokens(value)
   // Lines that assign nothing may go on with the JSON of an earlier one.
-  const plain = assignment !== null || /^\s*(?:[#;]|$)/.test(line)
-  return plain ? maskTokens(line) : hidden(line)
+  return /^\s*(?:[#;]|$)/.test(line) ? maskTokens(line) : hidden(line)
 }
 
 /** The registries of a value that the agent can read; of any other only its length. */

@@ -8,8 +8,9 @@ const auth = Buffer.from(`user:${password}`).toString('base64')
 const data = `{"ghcr.io":{"auth":"${auth}"}}`
 
 test('a person sees which registries there are, and every other line', () => {
-  const text = `ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA={"ghcr.io":{"auth":"${auth}"},"quay.io":{"auth":"${auth}"}}\n# a note\n`
-  assert.equal(redactConfig(text), 'ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA={ghcr.io: ***, quay.io: ***}\n# a note\n')
+  const text = `ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\nECS_IMAGE_PULL_BEHAVIOR=always\nECS_ENGINE_AUTH_DATA={"ghcr.io":{"auth":"${auth}"},"quay.io":{"auth":"${auth}"}}\n# a note\n`
+  const others = 'ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\nECS_IMAGE_PULL_BEHAVIOR=always\n'
+  assert.equal(redactConfig(text), `${others}ECS_ENGINE_AUTH_DATA={ghcr.io: ***, quay.io: ***}\n# a note\n`)
 })
 
 test('the state line is shortened', () => {
@@ -32,6 +33,7 @@ const malformed: readonly [string, string][] = [
   ['the console’s key/value form', JSON.stringify({ ECS_CLUSTER: 'prod', ECS_ENGINE_AUTH_DATA: data })],
   ['the same over several lines', JSON.stringify({ ECS_CLUSTER: 'prod', ECS_ENGINE_AUTH_DATA: data }, null, 2)],
   ['a docker config.json', JSON.stringify({ auths: { 'ghcr.io': { auth } } }, null, 2)],
+  ['a token in another variable', `ECS_OTHER=${password}`],
   ['a token in a comment', `# the old token was ${password}`],
 ]
 for (const [what, text] of malformed) {
