@@ -49,8 +49,8 @@ if [ ! -x $docker/docker ] && have_apt; then
   folder=$(mktemp -d)
   for package in docker-cli docker.io; do
     chmod 777 "$folder" # apt drops root to download
-    if (cd "$folder" && apt_again download -qq $package) >/dev/null 2>&1 && dpkg-deb -x "$folder"/$package*.deb "$folder/root"; then
-      mkdir -p $docker && cp "$folder/root/usr/bin/docker" $docker/docker
+    if (cd "$folder" && apt_again download -qq $package) >/dev/null 2>&1 && dpkg-deb -x "$folder"/$package*.deb "$folder/unpacked"; then
+      mkdir -p $docker && cp "$folder"/unpacked/usr/bin/docker $docker/docker
       break
     fi
   done
