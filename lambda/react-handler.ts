@@ -56,12 +56,15 @@ async function onLabelUpdated(cx: JobPorts, plan: Plan, fleet: FleetPlan, arn: s
 
 async function onCommandEnded(cx: JobPorts, plan: Plan, fleet: FleetPlan, commandId: string): Promise<void> {
   const command = await cx.fleet.command(commandId)
-  const version = command?.parameters['versionId'] as VersionId | undefined
-  const secret = command?.parameters['secretArn'] as SecretArn | undefined
-  if (command === null || version === undefined || secret === undefined)
+  if (command === null) throw notVisible(commandId)
+  const version = command.parameters['versionId'] as VersionId | undefined
+  const secret = command.parameters['secretArn'] as SecretArn | undefined
+  if (version === undefined || secret === undefined)
     return cx.journal.info('The command is not a rollout of ours.', { commandId })
-  if ((await cx.store.describe(plan.secret)).arn !== secret)
-    return cx.journal.info('The rollout was for another secret.', { commandId })
+  const described = await cx.store.describe(plan.secret)
+  if (described.arn !== secret) return cx.journal.info('The rollout was for another secret.', { commandId })
+  // The newer version has a rollout of its own, whose end comes here too.
+  if (currentOf(described) !== version) return cx.journal.info('A newer version is current.', { commandId, version })
   const rollout = await reportOn(cx, command, version)
   const problem = rolloutProblem(rollout, fleet)
   const { targets, onVersion } = rolloutData(rollout)
@@ -85,5 +88,14 @@ async function onCommandEnded(cx: JobPorts, plan: Plan, fleet: FleetPlan, comman
     'REVOKE_FAILED',
     `Old credentials of ${names} could not be revoked.`,
     'They are still alive. The event is delivered again; else run ecs-pull-auth retire.',
+  )
+}
+
+/** The list lags behind the event; the queue delivers it again. */
+function notVisible(commandId: string): PullAuthError {
+  return new PullAuthError(
+    'COMMAND_UNCONFIRMED',
+    `Run Command ${commandId} has ended, but is not listed yet.`,
+    'The event is delivered again; else run ecs-pull-auth retire.',
   )
 }
