@@ -31,6 +31,22 @@ export interface Fixed {
  * lint the result to see them. Never throws.
  */
 export function fixConfig(text: string): Fixed {
+  const notes: string[] = []
+  let fixed = text
+  // A repair may be what makes the next one possible: a new bare-host key turns another spelling of it into a twin.
+  for (let pass = 0; pass < MOST_PASSES; pass++) {
+    const once = fixOnce(fixed)
+    if (once.notes.length === 0) break
+    for (const note of once.notes) notes.push(note)
+    fixed = once.text
+  }
+  return { text: fixed, notes }
+}
+
+/** More than any chain of repairs is long. */
+const MOST_PASSES = 8
+
+function fixOnce(text: string): Fixed {
   if (/^[\s\ufeff]*\{/.test(text)) return fixKeyValue(text)
   const notes: string[] = []
   const lines = fixLines(splitLines(fixText(text, notes)), notes)

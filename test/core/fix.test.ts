@@ -103,3 +103,10 @@ test('the key/value form is repaired in place', () => {
 test('comments that only systemd knows, or that swallow a line there, become comments for all', () => {
   assert.equal(fixConfig(`; one\n${HEAD}# two \\\nX=1\n`).text, `# one\n${HEAD}# two\nX=1\n`)
 })
+
+test('a repair that makes another one possible brings it along', () => {
+  const auth = '{"http://10.0.0.5//":{"auth":"dTpw"},"10.0.0.5/org":{"auth":"dTpx"}}'
+  const once = fixConfig(`ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA=${auth}\n`)
+  assert.ok(once.notes.length >= 2, once.notes.join(' '))
+  assert.deepEqual(fixConfig(once.text), { text: once.text, notes: [] })
+})

@@ -30,8 +30,11 @@ function properties(): readonly Property[] {
   })
 }
 
+const { PROPERTY_SEED } = process.env
+const seed = PROPERTY_SEED === undefined ? {} : { PROPERTY_SEED }
+
 async function runNode(args: readonly string[]): Promise<Ran> {
-  return await run(process.execPath, args, { env: { ...ENVIRONMENT, PROPERTY_RUNS: String(TRIES) } })
+  return await run(process.execPath, args, { env: { ...ENVIRONMENT, PROPERTY_RUNS: String(TRIES), ...seed } })
 }
 
 test('the number of tries is what this asks for', async () => {
