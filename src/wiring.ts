@@ -5,11 +5,13 @@ import { createClients } from './aws/clients.ts'
 import { createFleet } from './aws/fleet.ts'
 import { readParameter } from './aws/parameter.ts'
 import { createSecretStore } from './aws/secret-store.ts'
+import { createAwsSigner } from './aws/sign.ts'
 import { PullAuthError } from './core/errors.ts'
 import type { JobPorts } from './core/job.ts'
-import type { Clock, Fleet, Http, Journal, Millis, PullVerifier, SecretStore } from './core/ports.ts'
+import type { Clock, Fleet, Http, Journal, Millis, ProviderContext, PullVerifier, SecretStore } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
 import { createHttp } from './http.ts'
+import { createIdentity } from './identity.ts'
 import { PROVIDERS } from './registries/table.ts'
 import { createPullVerifier } from './registries/verify.ts'
 
@@ -22,7 +24,7 @@ export const GIVEN = 'input:'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Clients and connections: made once per process. */
-export interface Adapters {
+export interface Adapters extends Pick<ProviderContext, 'identityToken' | 'signAws'> {
   readonly store: SecretStore
   readonly fleet: Fleet
   readonly http: Http
@@ -42,7 +44,10 @@ export function connect(env: Environment, region?: string): Adapters {
   const userAgent = userAgentOf(env)
   const clients = createClients({ userAgent, proxyEnv: env, ...(region === undefined ? {} : { region }) })
   const http = createHttp({ proxyEnv: env, userAgent: userAgent.map((pair) => pair.join('/')).join(' ') })
+  const signAws = createAwsSigner(clients.ssm, env)
   return {
+    signAws,
+    identityToken: createIdentity({ http, env, signAws }),
     store: createSecretStore(clients.secrets),
     fleet: createFleet(clients.ssm),
     http,
@@ -53,13 +58,15 @@ export function connect(env: Environment, region?: string): Adapters {
 
 /** The core's ports for one run. `given`: credentials that came with this run, by their GIVEN name. */
 export function wire(adapters: Adapters, journal: Journal, given?: ReadonlyMap<string, Secret>): JobPorts {
-  const { store, fleet, http, verify } = adapters
+  const { store, fleet, http, verify, identityToken, signAws } = adapters
   const readKept = secretReader(store, systemClock)
   return {
     store,
     fleet,
     http,
     verify,
+    identityToken,
+    signAws,
     journal,
     clock: systemClock,
     providers: PROVIDERS,

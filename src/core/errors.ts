@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   PENDING_STALE: 'The pending version cannot be promoted; it was released so that the next rotation starts afresh.',
   CREDENTIAL_INVALID: 'A credential secret does not hold what its provider needs.',
   CREDENTIAL_EXPIRING: 'A credential has too little life left to be published.',
+  IDENTITY_UNAVAILABLE: 'Neither GitHub nor AWS gave the identity token that a registry asks for.',
   MINT_REJECTED: 'The registry does not accept the root credential that mints tokens.',
   MINT_NOT_PERMITTED: 'The root credential may not mint this token.',
   MINT_RATE_LIMITED: 'The registry asks to wait before another token is minted.',

@@ -76,6 +76,15 @@ const REGISTRY_FIELDS: FieldTable = {
     choices: ['pull', 'login-only'],
     description: 'What proves a credential. Default pull; login-only accepts a probe that anybody can pull.',
   },
+  allowDowntime: {
+    kind: 'boolean',
+    description:
+      'Accept a source that kills the old credential as it makes the new one: nothing pulls until the reload.',
+  },
+  allowSelfRotation: {
+    kind: 'boolean',
+    description: 'Accept a source whose root replaces itself: a lost answer locks everybody out.',
+  },
 }
 
 const FLEET_FIELDS: FieldTable = {
@@ -172,6 +181,8 @@ function readRegistry(
     return null
   }
   const fields = readFields({ ...REGISTRY_FIELDS, ...provider.options }, raw, path, problems)
+  const danger = dangerOf(provider, fields)
+  if (danger !== null) problems.push({ field: path, problem: danger })
   if (problems.length > before) return null
   const probe = String(fields['probe'])
   const image = parseImage(probe)
@@ -219,6 +230,20 @@ function probeProblem(key: string, image: ImageReference): string | null {
   const bare = key.replace(/^https?:\/\//, '')
   const host = HUB_HOSTS.includes(bare.split('/')[0] ?? '') ? 'docker.io' : (bare.split('/')[0] ?? '')
   return image.host === host ? null : `is an image of ${image.host}, not of ${host}`
+}
+
+/** Two classes cannot keep the promises, so they must be asked for by name (facts/registries.md section 2, D and E). */
+function dangerOf({ kind, traits }: Provider, fields: Fields): string | null {
+  switch (traits.rotation) {
+    case 'destructive':
+      if (fields['allowDowntime'] === true) return null
+      return `uses ${kind}, whose rotation kills the old credential at once: every instance fails to pull until it has reloaded. Choose a source that makes the new one beside the old one, or accept the outage with allowDowntime: true`
+    case 'self-rotating':
+      if (fields['allowSelfRotation'] === true) return null
+      return `uses ${kind}, whose root credential replaces itself: one lost answer and nobody holds a living root any more. Choose another source, or accept the risk with allowSelfRotation: true`
+    default:
+      return null
+  }
 }
 
 function ttlProblem(ttl: number | null, provider: Provider): string | null {

@@ -215,6 +215,8 @@ export interface ProviderTraits {
   /** How the source is authenticated to. */
   readonly identity: readonly ('github-oidc' | 'aws-sigv4' | 'aws-oidc' | 'stored-root' | 'none')[]
   readonly hosts: readonly ('action' | 'lambda' | 'cli')[]
+  /** What this provider was proven against, in one clause: nothing here has run against the hosted service unless it says so. */
+  readonly evidence: string
 }
 
 /** What a provider may use. */
@@ -224,6 +226,33 @@ export interface ProviderContext {
   readonly journal: Journal
   /** The text of a credential secret, by name or ARN. */
   readSecret(name: string): Promise<Secret>
+  /**
+   * A short-lived JWT that says who runs us, for one audience: GitHub's ID token inside a workflow, else the role's from
+   * AWS outbound identity federation. Throws IDENTITY_UNAVAILABLE.
+   */
+  identityToken(audience: string): Promise<Secret>
+  /** The headers to send with a request so that AWS takes it from the role or user that runs us (Signature Version 4). */
+  signAws(request: AwsRequest): Promise<AwsHeaders>
+}
+
+export interface AwsRequest {
+  /** As in the credential scope: `sts`, `ecr`, `ecr-public`, `s3`. */
+  readonly service: string
+  /** null = the Region that this process works in. */
+  readonly region: string | null
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** `null` host: the service's own endpoint in that Region, or the one that AWS_ENDPOINT_URL names. */
+  readonly url: string | null
+  /** Signed too. */
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Secret
+}
+
+export interface AwsHeaders {
+  readonly url: string
+  readonly region: string
+  /** All that must be sent, `host` included; signatures and session tokens are wrapped. */
+  readonly headers: Readonly<Record<string, string | Secret>>
 }
 
 export interface MintRequest {
@@ -231,6 +260,11 @@ export interface MintRequest {
   readonly label: string
   /** Seconds asked for; null = the provider's default. */
   readonly ttl: number | null
+  /**
+   * Handles of this entry that may be in use, the current one first, then those of earlier versions that nobody is known
+   * to have revoked. Sources with few slots must not touch these.
+   */
+  readonly inUse: readonly JsonValue[]
 }
 
 export interface Minted extends Credential {
@@ -266,6 +300,8 @@ export interface Provider<Config = unknown> {
   find?(cx: ProviderContext, config: Config, labelPrefix: string): Promise<readonly Found[]>
   /** Works from the handle alone, so that a changed plan cannot strand a credential. */
   revoke?(cx: ProviderContext, handle: JsonValue): Promise<Revocation>
+  /** When the root that mints dies itself; null = never, or the source does not tell. */
+  rootExpiry?(cx: ProviderContext, config: Config): Promise<Millis | null>
 }
 
 export interface FieldProblem {

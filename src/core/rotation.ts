@@ -9,10 +9,10 @@ import { labelPrefix, mintLabel } from './mint-label.ts'
 import { leastLife, type Plan, type PlannedRegistry, type ProviderTable } from './plan.ts'
 import type {
   Clock,
-  Http,
-  Journal,
+  JsonValue,
   Millis,
   Minted,
+  MintRequest,
   ProviderContext,
   PullVerifier,
   SecretArn,
@@ -33,15 +33,10 @@ import {
   unmanagedDigest,
 } from './stored-config.ts'
 
-export interface RotationPorts {
+export interface RotationPorts extends ProviderContext {
   readonly store: SecretStore
-  readonly http: Http
-  readonly clock: Clock
-  readonly journal: Journal
   readonly verify: PullVerifier
   readonly providers: ProviderTable
-  /** The text of a credential secret. */
-  readSecret(name: string): Promise<Secret>
 }
 
 export interface Attempt {
@@ -77,7 +72,7 @@ export async function createVersion(cx: RotationPorts, attempt: Attempt): Promis
   const config = readStoredConfig(before.text, secret.name)
   rehearseMerge(cx, attempt.plan, config, secret.name)
   leaveTimeToMint(cx.clock, attempt)
-  const minted = await mintAll(cx, attempt, secret)
+  const minted = await mintAll(cx, attempt, secret, stateOf(config))
   if (attempt.label === STAGED_LABEL && isUnchanged(attempt.plan, config, minted)) return 'unchanged'
   try {
     const remembered = await forgetTheGone(cx, attempt.plan, secret.name, stateOf(config))
@@ -384,7 +379,7 @@ async function rehearse(
   current: StoredVersion,
 ): Promise<readonly Proven[]> {
   const config = readStoredConfig(current.text, secret.name)
-  const minted = await mintAll(cx, attempt, secret)
+  const minted = await mintAll(cx, attempt, secret, stateOf(config))
   try {
     const entries = minted.map(({ registry, credential }) => ({ registry: registry.key, ...credential }))
     const options = { format: attempt.plan.format, state: null, name: secret.name }
@@ -423,10 +418,13 @@ async function mintAll(
   cx: RotationPorts,
   attempt: Attempt,
   secret: SecretDescription,
+  before: State | null,
 ): Promise<readonly MintedEntry[]> {
   const label = mintLabel(secret.name, attempt.version, cx.clock.now())
   const results = await Promise.allSettled(
-    attempt.plan.registries.map((registry) => mintOne(cx, attempt.plan, registry, label)),
+    attempt.plan.registries.map((registry) =>
+      mintOne(cx, attempt.plan, registry, { label, ttl: registry.ttl, inUse: handlesInUse(before, registry) }),
+    ),
   )
   const minted = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   const failed = results.find((result) => result.status === 'rejected')
@@ -436,9 +434,21 @@ async function mintAll(
   throw failed === undefined ? expiring(dying?.registry.key ?? '', leastLife(attempt.plan)) : failed.reason
 }
 
-async function mintOne(cx: RotationPorts, plan: Plan, registry: PlannedRegistry, label: string): Promise<MintedEntry> {
-  const { provider, config, ttl, key } = registry
-  const credential = await provider.mint(providerContext(cx), config, { label, ttl })
+/** What earlier versions remember of this entry: the current handle first. Of these nothing is known to be revoked. */
+function handlesInUse(state: State | null, { key, provider }: PlannedRegistry): readonly JsonValue[] {
+  return [...(state?.entries ?? []), ...(state?.superseded ?? [])]
+    .filter((entry) => entry.registry === key && entry.provider === provider.kind && entry.handle !== null)
+    .map(({ handle }) => handle)
+}
+
+async function mintOne(
+  cx: RotationPorts,
+  plan: Plan,
+  registry: PlannedRegistry,
+  request: MintRequest,
+): Promise<MintedEntry> {
+  const { provider, config, key } = registry
+  const credential = await provider.mint(providerContext(cx), config, request)
   const expiresAt = credential.expiresAt
   const life = expiresAt === null ? 'without an expiry that is known' : `until ${new Date(expiresAt).toISOString()}`
   cx.journal.info(
@@ -450,11 +460,38 @@ async function mintOne(cx: RotationPorts, plan: Plan, registry: PlannedRegistry,
       leastLifeSeconds: leastLife(plan),
     },
   )
+  await watchRoot(cx, registry)
   return { registry, credential }
 }
 
-export function providerContext(cx: RotationPorts): ProviderContext {
-  return { http: cx.http, clock: cx.clock, journal: cx.journal, readSecret: (name) => cx.readSecret(name) }
+/** Time to make a new root and to store it, holidays included. */
+const ROOT_WARNING: Millis = 14 * 86_400_000
+
+/** A root dies too. It is watched where its source tells when; a watch that fails never fails a rotation. */
+async function watchRoot(cx: RotationPorts, { key, provider, config }: PlannedRegistry): Promise<void> {
+  try {
+    const expiresAt = (await provider.rootExpiry?.(providerContext(cx), config)) ?? null
+    if (expiresAt === null || expiresAt - cx.clock.now() > ROOT_WARNING) return
+    cx.journal.warn(
+      `${key}: the root credential of ${provider.kind} dies at ${new Date(expiresAt).toISOString()}; nothing can be minted from then on.`,
+      { code: 'CREDENTIAL_EXPIRING', registry: key, rootExpiresAt: new Date(expiresAt).toISOString() },
+    )
+  } catch {
+    cx.journal.info(`${key}: ${provider.kind} did not tell when its root credential dies.`)
+  }
+}
+
+/** What a provider may touch, and no more. */
+export function providerContext(cx: ProviderContext): ProviderContext {
+  const { http, clock, journal } = cx
+  return {
+    http,
+    clock,
+    journal,
+    readSecret: (name) => cx.readSecret(name),
+    identityToken: (audience) => cx.identityToken(audience),
+    signAws: (request) => cx.signAws(request),
+  }
 }
 
 /** Revokes what this process minted and knows to be stored nowhere. Best effort: it expires, and `retire` finds it by label. */

@@ -36,6 +36,7 @@ export const gitlab: Provider<GitlabConfig> = {
     revoke: 'immediate',
     identity: ['stored-root'],
     hosts: ['action', 'lambda', 'cli'],
+    evidence: 'a double of the documented API whose tokens a real docker-registry checks; never GitLab.com',
   },
   options: {
     url: { kind: 'url', description: 'The GitLab. Default https://gitlab.com.', example: 'https://gitlab.acme.com' },

@@ -30,6 +30,7 @@ export const fixed: Provider<StaticConfig> = {
     revoke: 'none',
     identity: ['none'],
     hosts: ['action', 'lambda', 'cli'],
+    evidence: 'a real docker-registry; GitHub’s header as documented, never ghcr.io itself',
   },
   options: {
     credential: {

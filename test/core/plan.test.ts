@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PullAuthError } from '../../src/core/errors.ts'
 import { leastLife, type Plan, readPlan } from '../../src/core/plan.ts'
+import type { Provider, RotationClass } from '../../src/core/ports.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
 
 const registry = { provider: 'static', credential: 'prod/ghcr/pull', probe: 'ghcr.io/acme/app:stable' }
@@ -142,4 +143,58 @@ test('a plan never pollutes prototypes', () => {
   )
   assert.equal(refusal(value).code, 'PLAN_INVALID')
   assert.equal(({} as Record<string, unknown>)['provider'], undefined)
+})
+
+/** A provider of a given class, as a plan could name it. */
+function providersOf(rotation: RotationClass): ReadonlyMap<string, Provider> {
+  const provider: Provider = {
+    kind: 'risky',
+    summary: 'Of this test.',
+    traits: {
+      rotation,
+      ttl: { min: null, max: null, default: null, granularity: 'second' },
+      revoke: 'none',
+      identity: ['none'],
+      hosts: ['cli'],
+      evidence: 'this test',
+    },
+    options: {},
+    parse: () => ({}),
+    mint: async () => assert.fail('nothing is minted here'),
+  }
+  return new Map([['risky', provider]])
+}
+
+const DANGEROUS: readonly [RotationClass, string, RegExp][] = [
+  ['destructive', 'allowDowntime', /registries\.ghcr\.io uses risky, whose rotation kills the old credential at once/],
+  ['self-rotating', 'allowSelfRotation', /uses risky, whose root credential replaces itself: one lost answer/],
+]
+for (const [rotation, permission, reason] of DANGEROUS) {
+  test(`a ${rotation} source is refused with its reason, and taken with ${permission}: true`, () => {
+    const providers = providersOf(rotation)
+    const entry = { provider: 'risky', probe: 'ghcr.io/acme/app:stable' }
+    const plan = (more: object) => ({ ...good, registries: { 'ghcr.io': { ...entry, ...more } } })
+    const other = permission === 'allowDowntime' ? 'allowSelfRotation' : 'allowDowntime'
+    for (const more of [{}, { [permission]: false }, { [other]: true }]) {
+      assert.throws(
+        () => readPlan(plan(more), 'plan.yaml', providers),
+        (error) => {
+          assert.ok(error instanceof PullAuthError)
+          assert.equal(error.code, 'PLAN_INVALID')
+          assert.match(error.message, reason)
+          assert.match(error.message, new RegExp(`with ${permission}: true`))
+          return true
+        },
+      )
+    }
+    const [registry] = readPlan(plan({ [permission]: true }), 'plan.yaml', providers).registries
+    assert.equal(registry?.provider.kind, 'risky')
+  })
+}
+
+test('classes that overlap need no permission', () => {
+  for (const rotation of ['exchange', 'create-delete', 'two-slot', 'static'] as const) {
+    const plan = { ...good, registries: { 'ghcr.io': { provider: 'risky', probe: 'ghcr.io/acme/app:stable' } } }
+    assert.equal(readPlan(plan, 'plan.yaml', providersOf(rotation)).registries.length, 1)
+  }
 })

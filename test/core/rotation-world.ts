@@ -20,6 +20,7 @@ import { readStoredConfig, resolveImage } from '../../src/core/stored-config.ts'
 import { SecretsManagerDouble } from '../aws/secrets-manager.ts'
 import { World } from '../aws/world.ts'
 import { type InProcessClient, inProcessClient } from '../doubles/in-process.ts'
+import { noIdentity } from '../doubles/no-identity.ts'
 import { type VirtualClock, virtualClock } from '../doubles/virtual-clock.ts'
 
 export interface Token {
@@ -101,6 +102,7 @@ export function startWorld(options: { ttl?: number; text?: string; nodes?: numbe
       verify: async (image, { password }) => world.proof?.(image) ?? verdict(world, password.reveal()),
       providers: new Map(),
       readSecret: async () => new Secret(''),
+      ...noIdentity,
     },
     current: () => {
       const version = stored.versions.holder('AWSCURRENT') as VersionId
@@ -159,6 +161,7 @@ function tokenSource(world: () => TestWorld): Provider {
       revoke: 'immediate',
       identity: ['none'],
       hosts: ['action', 'lambda', 'cli'],
+      evidence: 'this test',
     },
     options: {},
     parse: () => ({}),

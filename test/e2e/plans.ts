@@ -11,6 +11,7 @@ import { randomVersionId } from '../../src/core/version-id.ts'
 import { createHttp } from '../../src/http.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
 import { systemClock } from '../../src/wiring.ts'
+import { noIdentity } from '../doubles/no-identity.ts'
 import { type ConfigParts, GITLAB_ROOT, KEPT, SECRET, storedConfig } from './stage.ts'
 
 interface Places {
@@ -54,13 +55,13 @@ ${fleet}
 /** With a deploy token that the product can revoke, because the config remembers it. */
 export async function rotatedByGitlab({ host, first, gitlab, root }: ConfigParts): Promise<string> {
   const plan = readPlan(load(gitlabPlan({ registry: { host }, gitlab })), 'of an earlier rotation', PROVIDERS)
-  const cx = { http: createHttp(), clock: systemClock, journal: SILENT, readSecret: async () => new Secret(root) }
+  const cx = { http: createHttp(), clock: systemClock, journal: SILENT, readSecret: async () => new Secret(root), ...noIdentity }
   const now = systemClock.now()
   const label = mintLabel(SECRET, randomVersionId(), now)
   const minted = await Promise.all(
     plan.registries.map(async (registry) => ({
       registry,
-      credential: await registry.provider.mint(cx, registry.config, { label, ttl: registry.ttl }),
+      credential: await registry.provider.mint(cx, registry.config, { label, ttl: registry.ttl, inUse: [] }),
     })),
   )
   const before = readStoredConfig(new Secret(storedConfig({ host, first })), SECRET)

@@ -3,6 +3,7 @@
 import type { Clock, Http, Journal, ProviderContext } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createHttp } from '../../src/http.ts'
+import { noIdentity } from '../doubles/no-identity.ts'
 
 export const NOW = Date.UTC(2026, 10, 24, 12)
 
@@ -35,6 +36,7 @@ export function recordedContext(secrets: Readonly<Record<string, string>>, http:
       if (text === undefined) throw new Error(`the test has no secret ${name}`)
       return new Secret(text)
     },
+    ...noIdentity,
   }
 }
 

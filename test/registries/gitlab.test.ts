@@ -62,7 +62,7 @@ function configOf(double: GitlabDouble, fields: Readonly<Record<string, unknown>
 }
 
 function mint({ gitlab: double, context }: World, ttl: number | null = 3600, label = LABEL): Promise<Minted> {
-  return gitlab.mint(context, configOf(double), { label, ttl })
+  return gitlab.mint(context, configOf(double), { label, ttl, inUse: [] })
 }
 
 function revoke({ context }: World, { handle }: Pick<Minted, 'handle'>) {
@@ -127,7 +127,7 @@ test('a token carries its label, may only read, lives as long as asked, and is m
 test('without a ttl the token does not expire; a user name is passed on; a group mints too', () =>
   withGitlab({}, async ({ gitlab: double, context }) => {
     const config = configOf(double, { group: 'acme', username: 'ecs' })
-    const { username, expiresAt, handle } = await gitlab.mint(context, config, { label: LABEL, ttl: null })
+    const { username, expiresAt, handle } = await gitlab.mint(context, config, { label: LABEL, ttl: null, inUse: [] })
     assert.deepEqual({ username, expiresAt }, { username: 'ecs', expiresAt: null })
     assert.deepEqual(handle, { api: `${double.url}/api/v4`, scope: 'groups/acme', id: 1, root: 'root' })
   }))

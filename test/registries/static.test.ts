@@ -10,7 +10,7 @@ import { NOW, recordedContext, shownBy } from './context.ts'
 
 const PASSWORD = marked('kept')
 const KEPT = JSON.stringify({ username: 'puller', password: PASSWORD })
-const REQUEST = { label: 'ecs-pull-auth/agent/1', ttl: null }
+const REQUEST = { label: 'ecs-pull-auth/agent/1', ttl: null, inUse: [] }
 
 function configOf(fields: Readonly<Record<string, unknown>>, registry = 'nexus.acme.test') {
   const config = fixed.parse({ credential: 'pull', ...fields }, registry)

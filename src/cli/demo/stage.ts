@@ -7,6 +7,7 @@ import reloadDocument from '../../../deploy/document.json' with { type: 'json' }
 import { type AwsDouble, startAws } from '../../../test/aws/server.ts'
 import { type GitlabDouble, startGitlab } from '../../../test/doubles/gitlab.ts'
 import { type Instance, runnerOn, startInstance } from '../../../test/doubles/instance.ts'
+import { noIdentity } from '../../../test/doubles/no-identity.ts'
 import { type RegistryDouble, startRegistry } from '../../../test/doubles/registry.ts'
 import { createTokenStore } from '../../../test/doubles/tokens.ts'
 import { createClients } from '../../aws/clients.ts'
@@ -149,6 +150,7 @@ function connectTo(aws: AwsDouble, journal: Journal): JobPorts {
     http,
     verify: createPullVerifier(http, systemClock),
     readParameter: async () => '',
+    ...noIdentity,
   }
   return wire(adapters, journal)
 }
@@ -162,7 +164,11 @@ async function firstConfig(ports: JobPorts, plan: Plan): Promise<{ text: string;
       const label = mintLabel(SECRET, version, ports.clock.now())
       return {
         registry,
-        credential: await registry.provider.mint(providerContext(ports), registry.config, { label, ttl: registry.ttl }),
+        credential: await registry.provider.mint(providerContext(ports), registry.config, {
+          label,
+          ttl: registry.ttl,
+          inUse: [],
+        }),
       }
     }),
   )

@@ -1,0 +1,52 @@
+/** Signature Version 4 for the few AWS calls that are not worth an SDK client, and for registries that take an AWS role's signature. */
+
+import type { SSMClient } from '@aws-sdk/client-ssm'
+import { SignatureV4 } from '@smithy/signature-v4'
+import type { AwsHeaders, AwsRequest } from '../core/ports.ts'
+import { Secret } from '../core/secret.ts'
+import { ask } from './failure.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Signs with the credentials, Region and hash that the SDK client has. The result throws AWS_CREDENTIALS when there are none. */
+export function createAwsSigner(client: SSMClient, env: Environment): (request: AwsRequest) => Promise<AwsHeaders> {
+  return async (request) => {
+    const asked = { action: `${request.service}:any call`, subject: 'AWS' }
+    const region = request.region ?? (await ask(asked, () => client.config.region()))
+    const url = new URL(request.url ?? endpointOf(request.service, region, env))
+    const { credentials, sha256 } = client.config
+    const signer = new SignatureV4({ service: request.service, region, credentials, sha256 })
+    const signed = await ask(asked, () =>
+      signer.sign({
+        method: request.method,
+        protocol: url.protocol,
+        hostname: url.hostname,
+        ...(url.port === '' ? {} : { port: Number(url.port) }),
+        path: decodeURI(url.pathname),
+        query: Object.fromEntries(url.searchParams),
+        headers: { ...request.headers, host: url.host },
+        body: request.body instanceof Secret ? request.body.reveal() : request.body,
+      }),
+    )
+    return { url: url.href, region, headers: wrap(signed.headers) }
+  }
+}
+
+const SENSITIVE = ['authorization', 'x-amz-security-token']
+
+function wrap(headers: Readonly<Record<string, string>>): Record<string, string | Secret> {
+  const entries = Object.entries(headers).map(([name, value]) => [
+    name,
+    SENSITIVE.includes(name.toLowerCase()) ? new Secret(value) : value,
+  ])
+  return Object.fromEntries(entries)
+}
+
+/** As the SDKs read it: the service's own variable, then the common one, then the regional endpoint. */
+function endpointOf(service: string, region: string, env: Environment): string {
+  const own = env[`AWS_ENDPOINT_URL_${service.replaceAll('-', '_').toUpperCase()}`]
+  const given = own ?? env['AWS_ENDPOINT_URL']
+  if (given !== undefined && given !== '' && env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] !== 'true') return given
+  const host = service === 'ecr' || service === 'ecr-public' ? `api.${service}` : service
+  return `https://${host}.${region}.${region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'}/`
+}

@@ -1,0 +1,12 @@
+/** A place that nobody vouches for: neither a workflow nor an AWS role. */
+
+import type { ProviderContext } from '../../src/core/ports.ts'
+
+export const noIdentity: Pick<ProviderContext, 'identityToken' | 'signAws'> = {
+  identityToken: async () => {
+    throw new Error('there is no identity here')
+  },
+  signAws: async () => {
+    throw new Error('there are no AWS credentials here')
+  },
+}
