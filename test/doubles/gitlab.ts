@@ -1,8 +1,9 @@
-/** GitLab's deploy-token API on loopback; its tokens are the living credentials of a registry double. */
+/** GitLab's deploy-token API, on loopback or without a socket; its tokens are the living credentials of a registry double. */
 
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import { type Fault, listen, misbehave, shut } from './faults.ts'
+import { type PlainAnswer, type PlainRequest, plainRequest } from './plain-http.ts'
 import { createTokenStore, type TokenStore } from './tokens.ts'
 
 export interface GitlabAccess {
@@ -74,25 +75,22 @@ interface Answer {
 }
 
 export async function startGitlab(options: GitlabOptions): Promise<GitlabDouble> {
-  const now = options.now ?? Date.now
-  const tokens = options.tokens ?? createTokenStore(now)
-  const stored = new Map<number, Stored>()
+  const gitlab = createGitlab(options)
   const requests: GitlabRequest[] = []
-  const answer = answerer({ ...options, now, tokens }, stored)
-  const server = createServer(async (request, response) => {
-    const asked = { method: request.method ?? '', path: request.url ?? '/' }
-    const body = await readAll(request)
+  const server = createServer(async (incoming, response) => {
+    const request = await plainRequest(incoming)
+    const asked = { method: request.method, path: request.path }
     requests.push(asked)
     const fault = double.fault?.(asked) ?? null
     if (fault?.when === 'before') return misbehave(response, fault.fault)
-    const result = answer(asked, request, body)
+    const result = gitlab.answer(request)
     if (fault?.when === 'after') return misbehave(response, fault.fault)
     send(response, result)
   })
   const double: GitlabDouble = {
     url: `http://${await listen(server)}`,
-    tokens,
-    deployTokens: () => [...stored.values()].map(({ account: _, ...token }) => token),
+    tokens: gitlab.tokens,
+    deployTokens: gitlab.deployTokens,
     requests,
     fault: null,
     close: () => shut(server),
@@ -100,15 +98,32 @@ export async function startGitlab(options: GitlabOptions): Promise<GitlabDouble>
   return double
 }
 
-async function readAll(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
+function send(response: ServerResponse, { status, headers, body }: PlainAnswer): void {
+  response.writeHead(status, headers).end(body)
 }
 
-function send(response: ServerResponse, { status, headers, body }: Answer): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers })
-  response.end(body === undefined ? undefined : JSON.stringify(body))
+/** The API without a socket. */
+export interface Gitlab {
+  readonly tokens: TokenStore
+  /** The deploy tokens that exist. */
+  readonly deployTokens: () => readonly DeployToken[]
+  answer(request: PlainRequest): PlainAnswer
+}
+
+export function createGitlab(options: GitlabOptions): Gitlab {
+  const now = options.now ?? Date.now
+  const tokens = options.tokens ?? createTokenStore(now)
+  const stored = new Map<number, Stored>()
+  const answer = answerer({ ...options, now, tokens }, stored)
+  return {
+    tokens,
+    deployTokens: () => [...stored.values()].map(({ account: _, ...token }) => token),
+    answer: (request) => {
+      const { status, headers, body } = answer(request)
+      const type = { 'content-type': 'application/json', ...headers }
+      return { status, headers: type, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
+    },
+  }
 }
 
 function answerer(
@@ -125,8 +140,8 @@ function answerer(
     return Object.entries(known).find(([number, path]) => number === id || path === decodeURIComponent(id))?.[1]
   }
 
-  const create = (scope: string, path: string, kind: string, request: IncomingMessage, text: string): Answer => {
-    if (request.headers['content-type'] !== 'application/json') return problem(415, '415 Unsupported Media Type')
+  const create = (scope: string, path: string, kind: string, { headers, body: text }: PlainRequest): Answer => {
+    if (headers['content-type'] !== 'application/json') return problem(415, '415 Unsupported Media Type')
     const body: unknown = parse(text)
     const { name, scopes, username, expires_at: asked } = (body ?? {}) as Record<string, unknown>
     const wrong = invalidField({ name, scopes, username, asked })
@@ -170,9 +185,9 @@ function answerer(
     return { status: 204 }
   }
 
-  return (asked: GitlabRequest, request: IncomingMessage, body: string): Answer => {
+  return (asked: PlainRequest): Answer => {
     if (failures >= banAfter) return problem(403, '403 Forbidden')
-    const root = access.find(({ token }) => token === request.headers['private-token'])
+    const root = access.find(({ token }) => token === asked.headers['private-token'])
     if (root === undefined) {
       failures += 1
       return problem(401, '401 Unauthorized')
@@ -187,7 +202,7 @@ function answerer(
     const mayWrite = root.scopes.includes('api')
     if (!covers(root.manages, path) || (asked.method !== 'GET' && !mayWrite)) return problem(403, '403 Forbidden')
     const scope = `${kind}/${path}`
-    if (asked.method === 'POST' && id === undefined) return create(scope, path, kind, request, body)
+    if (asked.method === 'POST' && id === undefined) return create(scope, path, kind, asked)
     if (asked.method === 'GET' && id === undefined) return list(scope, url.searchParams)
     return asked.method === 'DELETE' && id !== undefined
       ? remove(scope, Number(id))

@@ -1,8 +1,9 @@
-/** An OCI registry on loopback that serves one real image to those who may pull it, and refuses what a real one refuses. */
+/** An OCI registry, on loopback or without a socket, that serves one real image to those who may pull it, and refuses what a real one refuses. */
 
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import { type Fault, listen, misbehave, shut } from './faults.ts'
-import { type Blob, tinyImage } from './tiny-image.ts'
+import { type PlainAnswer as Answer, type PlainRequest, plainRequest } from './plain-http.ts'
+import { type Blob, type TinyImage, tinyImage } from './tiny-image.ts'
 import { allows, createTokenService, readBasic, SERVICE, type TokenServiceOptions } from './token-service.ts'
 import { createTokenStore, type TokenStore } from './tokens.ts'
 
@@ -13,6 +14,8 @@ export interface RegistryOptions extends Partial<TokenServiceOptions> {
   readonly images?: readonly string[]
   /** Replaces the `WWW-Authenticate` header. `realm` is the registry's own. */
   readonly challenge?: (realm: string) => string
+  /** Told whenever somebody who logged in gets a manifest. */
+  readonly onPull?: (username: string) => void
 }
 
 export interface RegistryRequest {
@@ -34,27 +37,20 @@ export interface RegistryDouble {
   close(): Promise<void>
 }
 
-interface Answer {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Buffer
-}
-
 export async function startRegistry(options: RegistryOptions = {}): Promise<RegistryDouble> {
-  const now = options.now ?? Date.now
-  const tokens = options.tokens ?? createTokenStore(now)
+  const registry = createRegistry(options)
   const requests: RegistryRequest[] = []
-  const answer = answerer({ ...options, now, tokens })
-  const server = createServer((request, response) => {
+  const server = createServer(async (incoming, response) => {
+    const request = await plainRequest(incoming)
     const asked = classify(request)
     requests.push(asked)
     const fault = double.fault?.(asked) ?? null
     if (fault !== null) misbehave(response, fault)
-    else send(request, response, answer(asked, request))
+    else send(request, response, registry.answer(request))
   })
   const double: RegistryDouble = {
     host: await listen(server),
-    tokens,
+    tokens: registry.tokens,
     requests,
     fault: null,
     close: () => shut(server),
@@ -62,13 +58,25 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   return double
 }
 
-function classify(request: IncomingMessage): RegistryRequest {
-  const path = request.url ?? '/'
+/** The registry without a socket. */
+export interface Registry {
+  readonly tokens: TokenStore
+  answer(request: PlainRequest): Answer
+}
+
+export function createRegistry(options: RegistryOptions = {}): Registry {
+  const now = options.now ?? Date.now
+  const tokens = options.tokens ?? createTokenStore(now)
+  const answer = answerer({ ...options, now, tokens })
+  return { tokens, answer: (request) => answer(classify(request), request) }
+}
+
+function classify({ method, path, headers }: PlainRequest): RegistryRequest {
   const url = new URL(path, 'http://registry')
-  const scheme = (request.headers.authorization ?? 'none').split(' ')[0]?.toLowerCase()
+  const scheme = (headers['authorization'] ?? 'none').split(' ')[0]?.toLowerCase()
   return {
     step: stepOf(url),
-    method: request.method ?? '',
+    method,
     path,
     authorization: scheme === 'basic' || scheme === 'bearer' ? scheme : 'none',
   }
@@ -81,7 +89,7 @@ function stepOf({ pathname, searchParams }: URL): RegistryRequest['step'] {
   return /^\/v2\/.+\/blobs\/[^/]+$/.test(pathname) ? 'blob' : 'other'
 }
 
-function send(request: IncomingMessage, response: ServerResponse, { status, headers, body = '' }: Answer): void {
+function send(request: PlainRequest, response: ServerResponse, { status, headers, body = '' }: Answer): void {
   const content = Buffer.from(body)
   response.writeHead(status, { 'content-type': 'application/json', ...headers, 'content-length': content.length })
   response.end(request.method === 'HEAD' ? undefined : content)
@@ -101,9 +109,9 @@ function answerer(options: RegistryOptions & { readonly now: () => number; reado
   })
 
   /** null = may pull; else the refusal. `repository` null: only the login counts. */
-  const refuse = (request: IncomingMessage, repository: string | null): Answer | null => {
-    const { authorization } = request.headers
-    const realm = `http://${request.headers.host}/token`
+  const refuse = (request: PlainRequest, repository: string | null): Answer | null => {
+    const { authorization, host } = request.headers
+    const realm = `http://${host}/token`
     if (mode === 'open') return null
     if (mode === 'basic') {
       const login = readBasic(authorization)
@@ -114,7 +122,7 @@ function answerer(options: RegistryOptions & { readonly now: () => number; reado
     }
     const scope = repository === null ? '' : `,scope="repository:${repository}:pull"`
     const challenge = options.challenge?.(realm) ?? `Bearer realm="${realm}",service="${SERVICE}"${scope}`
-    const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1]
+    const token = bearerOf(authorization)
     if (token === undefined) return unauthorized(challenge)
     const bearer = service.read(token)
     if (bearer === null) return unauthorized(`${challenge},error="invalid_token"`)
@@ -122,11 +130,12 @@ function answerer(options: RegistryOptions & { readonly now: () => number; reado
     return unauthorized(`${challenge},error="insufficient_scope"`)
   }
 
-  return (asked: RegistryRequest, request: IncomingMessage): Answer => {
+  return (asked: RegistryRequest, request: PlainRequest): Answer => {
     const url = new URL(asked.path, 'http://registry')
+    const { authorization } = request.headers
     if (asked.method !== 'GET' && asked.method !== 'HEAD') return { status: 405 }
     if (mode === 'token' && (asked.step === 'login' || asked.step === 'token')) {
-      return service.answer(url.searchParams, request.headers.authorization)
+      return service.answer(url.searchParams, authorization)
     }
     if (asked.step === 'base') return refuse(request, null) ?? { status: 200, body: '{}' }
     const listed = /^\/v2\/(.+)\/tags\/list$/.exec(url.pathname)?.[1]
@@ -137,9 +146,18 @@ function answerer(options: RegistryOptions & { readonly now: () => number; reado
     const found =
       kind === 'blobs'
         ? shelf.blob(repository, reference)
-        : shelf.manifest(repository, reference, request.headers.accept ?? '')
-    return refuse(request, repository) ?? (found === null ? notFound : served(found))
+        : shelf.manifest(repository, reference, request.headers['accept'] ?? '')
+    const refusal = refuse(request, repository)
+    if (refusal !== null) return refusal
+    if (found === null) return notFound
+    const login = readBasic(authorization)?.username ?? service.read(bearerOf(authorization) ?? '')?.subject
+    if (kind === 'manifests' && login !== undefined && login !== '') options.onPull?.(login)
+    return served(found)
   }
+}
+
+function bearerOf(authorization: string | undefined): string | undefined {
+  return /^Bearer (.+)$/.exec(authorization ?? '')?.[1]
 }
 
 const denied: Answer = { status: 403, body: '{"errors":[{"code":"DENIED","message":"requested access is denied"}]}' }
@@ -154,8 +172,12 @@ function served({ type, digest, content }: Blob): Answer {
   return { status: 200, headers: { 'content-type': type, 'docker-content-digest': digest }, body: content }
 }
 
+/** The same bytes for every registry; made once, since many worlds are built one after the other. */
+let image: TinyImage | undefined
+
 function createShelf(images: readonly string[]) {
-  const { index, manifest, config, layer } = tinyImage()
+  image ??= tinyImage()
+  const { index, manifest, config, layer } = image
   const tags = new Set(images)
   const holds = (repository: string) => images.some((image) => image.startsWith(`${repository}:`))
   return {
