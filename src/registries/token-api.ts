@@ -27,7 +27,19 @@ export interface ApiRequest {
 /** A create that the service is busy with must not be cut off: it would leave a token that nobody knows. */
 export const CREATE_TIMEOUT: Millis = 30_000
 
-export function askApi({ http }: ProviderContext, request: ApiRequest): Promise<HttpAnswer> {
+/** A service that asks for a pause this short is waited for once: 429 says that nothing was done. */
+const SHORT_PAUSE = 10
+
+export async function askApi(cx: ProviderContext, request: ApiRequest): Promise<HttpAnswer> {
+  const answer = await askOnce(cx, request)
+  const pause =
+    answer.kind === 'answer' && answer.status === 429 ? retryAfterSeconds(answer.headers, cx.clock.now()) : null
+  if (pause === null || pause > SHORT_PAUSE) return answer
+  await cx.clock.sleep(pause * 1000)
+  return await askOnce(cx, request)
+}
+
+function askOnce({ http }: ProviderContext, request: ApiRequest): Promise<HttpAnswer> {
   const { method, url, timeoutMs } = request
   const body = bodyOf(request)
   const type = request.json === undefined ? 'application/x-www-form-urlencoded' : 'application/json'
@@ -45,12 +57,18 @@ export function askApi({ http }: ProviderContext, request: ApiRequest): Promise<
 }
 
 function bodyOf({ json, form }: ApiRequest): Secret | undefined {
-  const text = (value: string | Secret) => (value instanceof Secret ? value.reveal() : value)
-  if (json !== undefined)
-    return new Secret(JSON.stringify(json, (_key, value) => (value instanceof Secret ? text(value) : value)))
+  if (json !== undefined) return new Secret(JSON.stringify(unwrap(json)))
   if (form === undefined) return undefined
-  const fields = Object.entries(form).map(([name, value]): [string, string] => [name, text(value)])
+  const fields = Object.entries(form).map(([name, value]): [string, string] => [name, String(unwrap(value))])
   return new Secret(new URLSearchParams(fields).toString())
+}
+
+/** A Secret hides itself from JSON.stringify, a replacer included, so it is taken out before. */
+function unwrap(value: unknown): unknown {
+  if (value instanceof Secret) return value.reveal()
+  if (Array.isArray(value)) return value.map(unwrap)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, unwrap(member)]))
 }
 
 /**
