@@ -46,7 +46,7 @@ export interface Bench {
 export interface ContractCase {
   /** `jfrog, by AWS role` */
   readonly name: string
-  readonly provider: Provider<never>
+  readonly provider: Provider
   start(bench: Bench): Promise<ServiceDouble>
   /** Seconds to ask for; default the provider's own. */
   readonly ttl?: number
@@ -68,7 +68,7 @@ export interface ContractWorld {
 }
 
 export async function inContractWorld(
-  { provider, start, ttl = null as number | null }: ContractCase,
+  { provider, start, ttl }: ContractCase,
   bench: Bench,
   run: (world: ContractWorld) => Promise<void>,
 ): Promise<void> {
@@ -83,9 +83,9 @@ export async function inContractWorld(
   const world: ContractWorld = {
     service,
     context,
-    mint: (inUse = [], label = LABEL) => provider.mint(context, config as never, { label, ttl, inUse }),
-    find: async () => (await provider.find?.(context, config as never, 'ecs-pull-auth/prod/agent/')) ?? [],
-    revoke: async (handle) => (await provider.revoke?.(context, handle, [config as never])) ?? 'none',
+    mint: (inUse = [], label = LABEL) => provider.mint(context, config, { label, ttl: ttl ?? null, inUse }),
+    find: async () => (await provider.find?.(context, config, 'ecs-pull-auth/prod/agent/')) ?? [],
+    revoke: async (handle) => (await provider.revoke?.(context, handle, [config])) ?? 'none',
     verdict: async (credential) => (await verify(`${bench.host}/acme/app:stable`, credential)).verdict,
   }
   try {
