@@ -1,7 +1,7 @@
 /** The events that the functions take, checked by hand: four strings, or EventBridge's envelope. */
 
 import { PullAuthError } from '../src/core/errors.ts'
-import type { SecretArn, VersionId } from '../src/core/ports.ts'
+import type { Millis, SecretArn, VersionId } from '../src/core/ports.ts'
 import { Secret } from '../src/core/secret.ts'
 
 export type RotationStep = 'createSecret' | 'setSecret' | 'testSecret' | 'finishSecret'
@@ -59,7 +59,13 @@ function malformed(field: string): PullAuthError {
 
 export type ReactEvent =
   | { readonly kind: 'label-updated'; readonly secret: string }
-  | { readonly kind: 'command-ended'; readonly commandId: string; readonly document: string }
+  | {
+      readonly kind: 'command-ended'
+      readonly commandId: string
+      readonly document: string
+      /** The event's own time, the same at every delivery; null = it has none. */
+      readonly at: Millis | null
+    }
   | { readonly kind: 'other' }
 
 const ENDED = ['Success', 'Failed', 'TimedOut', 'Cancelled']
@@ -94,9 +100,14 @@ function readReactEvent(event: unknown): ReactEvent {
   ) {
     // Details are spelled with blanks in some places and without in others (facts/ssm-fleet-reload.md section 6).
     const ended = typeof status === 'string' && ENDED.includes(status.replaceAll(' ', ''))
-    if (ended) return { kind: 'command-ended', commandId, document }
+    if (ended) return { kind: 'command-ended', commandId, document, at: timeOf(fields['time']) }
   }
   return { kind: 'other' }
+}
+
+function timeOf(value: unknown): Millis | null {
+  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN
+  return Number.isNaN(time) ? null : time
 }
 
 function parseJson(text: unknown): unknown {

@@ -1,9 +1,12 @@
-/** The event function: AWSCURRENT moved → start a rollout; the rollout ended → judge it and retire. It never waits. */
+/**
+ * The event function: AWSCURRENT moved → start a rollout; the rollout ended → judge it and retire. It never waits: an
+ * event that comes before fleet.drain is over goes back to its queue.
+ */
 
-import { asPullAuthError, PullAuthError } from '../src/core/errors.ts'
+import { asPullAuthError, isCode, PullAuthError } from '../src/core/errors.ts'
 import type { JobPorts } from '../src/core/job.ts'
 import type { FleetPlan, Plan } from '../src/core/plan.ts'
-import type { SecretArn, VersionId } from '../src/core/ports.ts'
+import type { Millis, SecretArn, VersionId } from '../src/core/ports.ts'
 import { retire } from '../src/core/retire.ts'
 import { reportOn, rolloutProblem, startRollout } from '../src/core/rollout.ts'
 import { currentOf } from '../src/core/rotation.ts'
@@ -26,7 +29,9 @@ export function createReactHandler(world: LambdaWorld) {
         await react(world.wire(journal), await world.plan(), event)
       } catch (thrown) {
         const error = asPullAuthError(thrown)
-        journal.warn(error.message, { code: error.code, hint: error.hint })
+        // The drain is no fault: nothing to alarm anybody.
+        const tell = isCode(error, 'RETIRE_NOT_YET') ? journal.info : journal.warn
+        tell(error.message, { code: error.code, hint: error.hint })
         if (id === null)
           throw new PullAuthError(error.code, `${error.code}: ${error.message} ${error.hint}`, error.hint)
         failures.push(id)
@@ -41,7 +46,7 @@ async function react(cx: JobPorts, plan: Plan, event: ReactEvent): Promise<void>
   if (event.kind === 'label-updated') return await onLabelUpdated(cx, plan, plan.fleet, event.secret)
   if (event.document.split('/').at(-1) !== plan.fleet.document.split('/').at(-1))
     return cx.journal.info('A command of another document.')
-  return await onCommandEnded(cx, plan, plan.fleet, event.commandId)
+  return await onCommandEnded(cx, plan, plan.fleet, event.commandId, event.at)
 }
 
 /** The event is a hint: what is current now is rolled out, once per version (facts/secrets-manager-rotation.md 7.3). */
@@ -54,7 +59,13 @@ async function onLabelUpdated(cx: JobPorts, plan: Plan, fleet: FleetPlan, arn: s
   cx.journal.info('The rollout is under way.', { version, commandId })
 }
 
-async function onCommandEnded(cx: JobPorts, plan: Plan, fleet: FleetPlan, commandId: string): Promise<void> {
+async function onCommandEnded(
+  cx: JobPorts,
+  plan: Plan,
+  fleet: FleetPlan,
+  commandId: string,
+  endSeen: Millis | null,
+): Promise<void> {
   const command = await cx.fleet.command(commandId)
   if (command === null) throw notVisible(commandId)
   const version = command.parameters['versionId'] as VersionId | undefined
@@ -65,9 +76,9 @@ async function onCommandEnded(cx: JobPorts, plan: Plan, fleet: FleetPlan, comman
   if (described.arn !== secret) return cx.journal.info('The rollout was for another secret.', { commandId })
   // The newer version has a rollout of its own, whose end comes here too.
   if (currentOf(described) !== version) return cx.journal.info('A newer version is current.', { commandId, version })
-  const rollout = await reportOn(cx, command, version)
+  const rollout = await reportOn(cx, command, version, endSeen)
   const problem = rolloutProblem(rollout, fleet)
-  const { targets, onVersion } = rolloutData(rollout)
+  const { targets, onVersion, left } = rolloutData(rollout)
   if (problem !== null) {
     // A result, not a failure of this function: a retry of the event would find the same. Alarms watch for the code.
     return cx.journal.warn(problem.message, {
@@ -79,8 +90,8 @@ async function onCommandEnded(cx: JobPorts, plan: Plan, fleet: FleetPlan, comman
       onVersion,
     })
   }
-  cx.journal.info('Every instance runs the version.', { commandId, version, targets, onVersion })
-  const report = await retire(cx, plan, rollout)
+  cx.journal.info('Every instance runs the version.', { commandId, version, targets, onVersion, left: left.length })
+  const report = await retire(cx, plan, rollout, { wait: false })
   cx.journal.info('Retired.', { retired: report.retired.length, failed: report.failed.length })
   if (report.failed.length === 0) return
   const names = report.failed.map(({ registry }) => registry).join(', ')

@@ -32,7 +32,8 @@ function instanceData({ instanceId, status, node }: InstanceReport) {
   }
 }
 
-export function rolloutData({ commandId, version, status, targets, onVersion, instances, stragglers }: RolloutReport) {
+export function rolloutData(report: RolloutReport) {
+  const { commandId, version, status, targets, onVersion, instances, stragglers, left, endedBy } = report
   return {
     commandId,
     version,
@@ -41,6 +42,8 @@ export function rolloutData({ commandId, version, status, targets, onVersion, in
     onVersion,
     instances: instances.map(instanceData),
     stragglers: stragglers.map(({ instanceId }) => instanceId),
+    left: left.map(({ instanceId }) => instanceId),
+    endedBy: isoOrNull(endedBy),
   }
 }
 

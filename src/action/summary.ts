@@ -3,7 +3,7 @@
 import type { ErrorCode, PullAuthError } from '../core/errors.ts'
 import type { JobReport } from '../core/job.ts'
 import { retiredCount } from '../core/retire.ts'
-import type { InstanceReport } from '../core/rollout.ts'
+import type { InstanceReport, RolloutReport } from '../core/rollout.ts'
 import { isoOrNull } from '../report.ts'
 
 /** Longer tables than this say nothing more to a reader. */
@@ -57,17 +57,17 @@ function registryTable({ registries, secret, version, rotatedBy }: JobReport): s
 function fleetTable({ rollout }: JobReport): string {
   if (rollout === null) return ''
   const others = rollout.instances.filter((instance) => !rollout.stragglers.includes(instance))
-  const rows = [...rollout.stragglers, ...others]
-    .slice(0, MOST_ROWS)
-    .map((instance) => instanceRow(instance, rollout.stragglers.includes(instance)))
-  const left = rollout.instances.length - rows.length
+  const rows = [...rollout.stragglers, ...others].slice(0, MOST_ROWS).map((instance) => instanceRow(instance, rollout))
+  const more = rollout.instances.length - rows.length
   return (
-    table(['instance', 'runs the version', 'result', 'reason'], rows) + (left > 0 ? `\n\n${left} more instances.` : '')
+    table(['instance', 'runs the version', 'result', 'reason'], rows) + (more > 0 ? `\n\n${more} more instances.` : '')
   )
 }
 
-function instanceRow({ instanceId, status, node }: InstanceReport, straggler: boolean): readonly string[] {
-  return [instanceId, straggler ? 'no' : 'yes', node?.result ?? status, node?.reason ?? '']
+function instanceRow(instance: InstanceReport, { stragglers, left }: RolloutReport): readonly string[] {
+  const { instanceId, status, node } = instance
+  const runs = left.includes(instance) ? 'left the fleet' : stragglers.includes(instance) ? 'no' : 'yes'
+  return [instanceId, runs, node?.result ?? status, node?.reason ?? '']
 }
 
 function retireLine({ retire }: JobReport): string {

@@ -5,6 +5,7 @@ import {
   type CommandFilter,
   type CommandInvocation,
   DescribeDocumentCommand,
+  DescribeInstanceInformationCommand,
   ListCommandInvocationsCommand,
   ListCommandsCommand,
   type Command as SdkCommand,
@@ -39,6 +40,7 @@ export function createFleet(client: SSMClient): Fleet {
     recent: (name, since) => recent(client, name, since),
     command: (id) => command(client, id),
     invocations: (id, status) => invocations(client, id, status),
+    known: (ids) => known(client, ids),
     cancel: (id) => cancel(client, id),
   }
 }
@@ -162,6 +164,28 @@ async function* invocations(client: SSMClient, id: string, status?: InvocationSt
   }
 }
 
+/**
+ * By ids, as many as one page holds. Whoever is missing from the answer counts as gone, so a list that breaks off is an
+ * error. So is an id that the service refuses: it does not say which.
+ */
+async function known(client: SSMClient, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = new Set<string>()
+  for (let from = 0; from < ids.length; from += PAGE) {
+    const Values = ids.slice(from, from + PAGE)
+    const asked = { action: 'ssm:DescribeInstanceInformation', subject: `${Values.length} instances` }
+    const input = { Filters: [{ Key: 'InstanceIds', Values }], MaxResults: PAGE }
+    const next = (token: { NextToken?: string }) =>
+      ask(asked, () => client.send(new DescribeInstanceInformationCommand({ ...input, ...token })))
+    let goesOn = false
+    for await (const page of pages(next, ({ InstanceInformationList = [] }) => InstanceInformationList.length)) {
+      for (const { InstanceId = '' } of page.InstanceInformationList ?? []) found.add(InstanceId)
+      goesOn = Boolean(page.NextToken)
+    }
+    if (goesOn) throw endless()
+  }
+  return found
+}
+
 async function cancel(client: SSMClient, id: string): Promise<void> {
   const asked = { action: 'ssm:CancelCommand', subject: `command ${id}` }
   await ask(asked, () => client.send(new CancelCommandCommand({ CommandId: id })))
@@ -184,9 +208,13 @@ async function* pages<Page extends { NextToken?: string | undefined }>(
     if (!page.NextToken || page.NextToken === token || empty === MOST_EMPTY_PAGES) return
     token = page.NextToken
   }
-  throw new PullAuthError(
+  throw endless()
+}
+
+function endless(): PullAuthError {
+  return new PullAuthError(
     'AWS_UNAVAILABLE',
-    `A list of Systems Manager did not end after ${MOST_PAGES} pages.`,
+    'A list of Systems Manager did not end.',
     'Run again; if it stays so, use narrower fleet.targets.',
   )
 }
@@ -203,11 +231,14 @@ function commandOf(found: SdkCommand): Command {
     completed: found.CompletedCount ?? 0,
     errors: found.ErrorCount ?? 0,
     deliveryTimedOut: found.DeliveryTimedOutCount ?? 0,
+    expiresAt: found.ExpiresAfter?.getTime() ?? null,
   }
 }
 
 function invocationOf(found: CommandInvocation): Invocation {
-  const outputs = (found.CommandPlugins ?? []).map(({ Output }) => Output ?? '')
+  const plugins = found.CommandPlugins ?? []
+  const outputs = plugins.map(({ Output }) => Output ?? '')
+  const finishes = plugins.flatMap(({ ResponseFinishDateTime }) => ResponseFinishDateTime?.getTime() ?? [])
   return {
     instanceId: found.InstanceId ?? '',
     status: statusOf(INVOCATION_STATUSES, found.StatusDetails, found.Status) ?? 'InProgress',
@@ -215,6 +246,7 @@ function invocationOf(found: CommandInvocation): Invocation {
       .filter((output) => output !== '')
       .join('\n')
       .slice(0, OUTPUT),
+    finishedAt: finishes.length === 0 || finishes.length < plugins.length ? null : Math.max(...finishes),
   }
 }
 

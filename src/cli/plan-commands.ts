@@ -50,7 +50,7 @@ export const rotateSecret = command('Mint, merge, prove and promote; the fleet i
 })
 
 export const reloadFleet = command(
-  'Reload the fleet with the current version, then revoke what nothing uses any more.',
+  'Reload the fleet with the current version; after fleet.drain revoke what nothing uses any more.',
   async (cx) => {
     const { plan, ports } = prepare(cx)
     if (plan.fleet === null) throw withoutFleet(plan)
@@ -89,7 +89,7 @@ export const status = command('What is current, how long it lives, which instanc
 })
 
 export const retireOld = command(
-  'Revoke old credentials, if every instance is proven to run the current version.',
+  'Revoke old credentials, if every instance is proven to run the current version and fleet.drain is over.',
   async (cx) => {
     const { plan, ports } = prepare(cx)
     if (plan.fleet === null) throw withoutFleet(plan)
@@ -101,7 +101,7 @@ export const retireOld = command(
         'Run ecs-pull-auth reload first; it retires by itself when every instance has the version.',
       )
     }
-    const report = await retire(ports, plan, rollout)
+    const report = await retire(ports, plan, rollout, { wait: false })
     const rows = [
       ...report.retired.map(({ registry, provider, outcome }) => [registry, provider, outcome]),
       ...report.failed.map(({ registry, provider, reason }) => [registry, provider, reason]),
@@ -140,7 +140,7 @@ function rolloutText(rollout: RolloutReport): string {
     const straggler = rollout.stragglers.includes(instance)
     return [
       instance.instanceId,
-      straggler ? 'NO' : 'yes',
+      rollout.left.includes(instance) ? 'left' : straggler ? 'NO' : 'yes',
       instance.node?.result ?? instance.status,
       instance.node?.reason ?? '',
     ]

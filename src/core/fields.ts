@@ -74,6 +74,7 @@ function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0
 }
 
+const DURATION = '[1-9][0-9]{0,8}[smhd]'
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 
 /** `90s`, `15m`, `6h`, `30d` in seconds; null when it is none of these. */
@@ -94,6 +95,7 @@ function readValue(field: Field, value: unknown): unknown {
     case 'url':
       return typeof value === 'string' ? readUrl(value) : undefined
     case 'duration':
+      if (field.zero && value === '0s') return 0
       return typeof value === 'string' ? (durationSeconds(value) ?? undefined) : undefined
     case 'boolean':
       return typeof value === 'boolean' ? value : undefined
@@ -121,7 +123,7 @@ function expected(field: Field): string {
     case 'url':
       return `an https URL without user, query or fragment${example}`
     case 'duration':
-      return `a duration in s, m, h or d${example || ', for example 6h'}`
+      return `a duration in s, m, h or d${field.zero ? ', or 0s' : example || ', for example 6h'}`
     case 'boolean':
       return 'true or false'
     case 'integer':
@@ -143,7 +145,7 @@ function fieldSchema(field: Field): JsonValue {
     case 'choice':
       return { enum: field.choices ?? [], description }
     case 'duration':
-      return { type: 'string', pattern: '^[1-9][0-9]{0,8}[smhd]$', description, ...examples }
+      return { type: 'string', pattern: field.zero ? `^(?:0s|${DURATION})$` : `^${DURATION}$`, description, ...examples }
     case 'secret':
       return { type: 'string', pattern: SECRET.source, description, ...examples }
     case 'url':

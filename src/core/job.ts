@@ -63,7 +63,7 @@ export async function runJob(cx: JobPorts, plan: Plan, version: VersionId, given
 
 export type ReloadReport = Pick<JobReport, 'rollout' | 'problem' | 'retire'>
 
-/** Reloads the fleet and, when every instance runs the version, revokes what nothing uses any more. */
+/** Reloads the fleet and, when every instance runs the version and fleet.drain is over, revokes what nothing uses any more. */
 export async function reload(cx: JobPorts, plan: Plan, secret: SecretArn, version: VersionId): Promise<ReloadReport> {
   if (plan.fleet === null) return { rollout: null, problem: null, retire: null }
   cx.journal.phase('Reload the fleet')
@@ -72,7 +72,7 @@ export async function reload(cx: JobPorts, plan: Plan, secret: SecretArn, versio
   if (problem !== null) return { rollout, problem, retire: null }
   cx.journal.phase('Retire')
   try {
-    return { rollout, problem: null, retire: await retire(cx, plan, rollout) }
+    return { rollout, problem: null, retire: await retire(cx, plan, rollout, { wait: true }) }
   } catch (error) {
     // The fleet runs the new version, so the job did what it promised; old credentials stay alive until the next retire.
     const { code, message } = asPullAuthError(error)

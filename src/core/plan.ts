@@ -47,6 +47,8 @@ export interface FleetPlan {
   readonly timeout: number
   /** Seconds over which restarts are spread on each wave. */
   readonly jitter: number
+  /** Seconds that old credentials stay alive after the rollout has ended. */
+  readonly drain: number
 }
 
 export type ProviderTable = ReadonlyMap<string, Provider>
@@ -109,7 +111,16 @@ const FLEET_FIELDS: FieldTable = {
     kind: 'duration',
     description: 'How long the whole rollout may take, offline instances included. Default 1h.',
   },
-  jitter: { kind: 'duration', description: 'Spread of the restarts within a wave, at most 15m. Default 30s.' },
+  jitter: {
+    kind: 'duration',
+    zero: true,
+    description: 'Spread of the restarts within a wave, at most 15m; 0s for none. Default 30s.',
+  },
+  drain: {
+    kind: 'duration',
+    zero: true,
+    description: 'How long old credentials stay alive after the rollout has ended, at most 1d; 0s for not at all. Default 5m.',
+  },
 }
 
 const OUTPUT_KINDS = ['repository-credentials', 'ecr-pull-through-cache', 's3']
@@ -269,6 +280,7 @@ function readFleet(value: unknown, problems: FieldProblem[]): FleetPlan {
     maxErrors: text('maxErrors', '0'),
     timeout: (fields['timeout'] ?? 3600) as number,
     jitter: (fields['jitter'] ?? 30) as number,
+    drain: (fields['drain'] ?? 300) as number,
   }
   problems.push(...fleetProblems(fleet))
   return fleet
@@ -287,6 +299,7 @@ function fleetProblems(fleet: FleetPlan): readonly FieldProblem[] {
   if (!/^[A-Za-z0-9_.:/-]{3,256}$/.test(fleet.document)) wrong('document', 'must be the name or ARN of an SSM document')
   if (fleet.timeout < 30 || fleet.timeout > 2_592_000) wrong('timeout', 'must be from 30s to 30d')
   if (fleet.jitter > 900) wrong('jitter', 'must be at most 15m')
+  if (fleet.drain > 86_400) wrong('drain', 'must be at most 1d')
   return problems
 }
 

@@ -170,6 +170,8 @@ export interface Command {
   readonly completed: number
   readonly errors: number
   readonly deliveryTimedOut: number
+  /** When Systems Manager gives up what has not ended: nothing runs any more by then. null = not told. */
+  readonly expiresAt: Millis | null
 }
 
 export interface Invocation {
@@ -177,6 +179,8 @@ export interface Invocation {
   readonly status: InvocationStatus
   /** The first 2,500 characters of what the node printed. */
   readonly output: string
+  /** By the instance's own clock; null while it runs, and when it never ran. */
+  readonly finishedAt: Millis | null
 }
 
 /** Systems Manager, as far as the core uses it. Throws like `SecretStore`; `send` also DOCUMENT_MISSING, COMMAND_REFUSED. */
@@ -189,6 +193,8 @@ export interface Fleet {
   /** null: not visible yet. */
   command(id: string): Promise<Command | null>
   invocations(id: string, status?: InvocationStatus): AsyncIterable<Invocation>
+  /** Which of these instances Systems Manager knows, connected or not. One that it does not know was terminated or deregistered. */
+  known(instanceIds: readonly string[]): Promise<ReadonlySet<string>>
   cancel(id: string): Promise<void>
 }
 
@@ -298,8 +304,12 @@ export interface Provider<Config = unknown> {
   mint(cx: ProviderContext, config: Config, request: MintRequest): Promise<Minted>
   /** Live tokens whose label begins with the prefix. */
   find?(cx: ProviderContext, config: Config, labelPrefix: string): Promise<readonly Found[]>
-  /** Works from the handle alone, so that a changed plan cannot strand a credential. */
-  revoke?(cx: ProviderContext, handle: JsonValue): Promise<Revocation>
+  /**
+   * Works from the handle, so that a changed plan cannot strand a credential. The handle comes from the stored config:
+   * whoever may write that must not choose where a root credential is sent. `planned` are the configs that today's plan
+   * has for this provider; a handle with a root is good only where one of them, or the root secret itself, says so.
+   */
+  revoke?(cx: ProviderContext, handle: JsonValue, planned: readonly Config[]): Promise<Revocation>
   /** When the root that mints dies itself; null = never, or the source does not tell. */
   rootExpiry?(cx: ProviderContext, config: Config): Promise<Millis | null>
 }
@@ -316,6 +326,8 @@ export interface Field {
   readonly required?: boolean
   readonly choices?: readonly string[]
   readonly example?: string
+  /** A duration that may also be `0s`. */
+  readonly zero?: boolean
 }
 
 export type FieldTable = Readonly<Record<string, Field>>

@@ -1,6 +1,7 @@
 /**
- * Revokes what the last rollout made unnecessary. Only after every target runs the current version; from what the
- * versions themselves remember, not from today's plan; resumable, because revoking twice is harmless.
+ * Revokes what the last rollout made unnecessary. Only after every target that is still there runs the current version
+ * and a drain time has passed; from what the versions themselves remember, not from today's plan; resumable, because
+ * revoking twice is harmless.
  */
 
 import { isCode, PullAuthError } from './errors.ts'
@@ -23,8 +24,39 @@ export interface RetireReport {
 /** A token without a version is an orphan only when its mint cannot be on its way to the store any more. */
 const ORPHAN_AGE: Millis = 60 * 60_000
 
-/** Throws RETIRE_NOT_YET when the rollout does not prove that no instance needs an older credential. */
-export async function retire(cx: RotationPorts, plan: Plan, rollout: RolloutReport): Promise<RetireReport> {
+/**
+ * Throws RETIRE_NOT_YET when the rollout does not prove that no instance needs an older credential, and, unless it is to
+ * wait, when there is something to revoke before `fleet.drain` is over.
+ */
+export async function retire(
+  cx: RotationPorts,
+  plan: Plan,
+  rollout: RolloutReport,
+  { wait }: { wait: boolean },
+): Promise<RetireReport> {
+  const found = await findUnnecessary(cx, plan, rollout)
+  const left = found.drained - cx.clock.now()
+  if (found.credentials.length === 0 || left <= 0) return await revokeAll(cx, plan, found)
+  if (!wait) throw draining(plan, found.drained, left)
+  cx.journal.info(
+    `Every instance runs the version. Old credentials stay alive until ${new Date(found.drained).toISOString()}, for pulls ` +
+      'that are under way (fleet.drain). This may be interrupted: the next retire revokes them.',
+  )
+  await cx.clock.sleep(left)
+  // Somebody may have moved the label back meanwhile: what was unnecessary then may be needed now.
+  return await revokeAll(cx, plan, await findUnnecessary(cx, plan, rollout))
+}
+
+interface Unnecessary {
+  readonly secret: SecretArn
+  readonly version: VersionId
+  readonly credentials: readonly Revocable[]
+  /** From when on they may be revoked. */
+  readonly drained: Millis
+}
+
+/** Throws RETIRE_NOT_YET. */
+async function findUnnecessary(cx: RotationPorts, plan: Plan, rollout: RolloutReport): Promise<Unnecessary> {
   const secret = await cx.store.describe(plan.secret)
   const current = currentOf(secret)
   if (plan.fleet === null || current === null)
@@ -35,12 +67,20 @@ export async function retire(cx: RotationPorts, plan: Plan, rollout: RolloutRepo
     throw notYet(plan, `${rollout.onVersion} of ${rollout.targets} instances run ${current}`)
 
   const versions = await readLabelledVersions(cx, secret)
-  const superseded = unnecessary(versions)
   const orphans = await findOrphans(cx, plan, secret, versions)
-  const results = await Promise.all([...superseded, ...orphans].map((entry) => revokeOne(cx, entry)))
   return {
     secret: secret.arn,
     version: current,
+    credentials: [...unnecessary(versions), ...orphans],
+    drained: rollout.endedBy + plan.fleet.drain * 1000,
+  }
+}
+
+async function revokeAll(cx: RotationPorts, plan: Plan, found: Unnecessary): Promise<RetireReport> {
+  const results = await Promise.all(found.credentials.map((credential) => revokeOne(cx, plan, credential)))
+  return {
+    secret: found.secret,
+    version: found.version,
     retired: results.flatMap((result) => ('outcome' in result ? [result] : [])),
     failed: results.flatMap((result) => ('reason' in result ? [result] : [])),
   }
@@ -145,6 +185,7 @@ async function findOrphans(
 
 async function revokeOne(
   cx: RotationPorts,
+  plan: Plan,
   { registry, provider: kind, handle }: Revocable,
 ): Promise<
   { registry: string; provider: string; outcome: Revocation } | { registry: string; provider: string; reason: string }
@@ -152,8 +193,9 @@ async function revokeOne(
   const provider = cx.providers.get(kind)
   if (provider?.revoke === undefined)
     return { registry, provider: kind, reason: `this version has no provider ${kind} that revokes` }
+  const planned = plan.registries.flatMap((entry) => (entry.provider.kind === kind ? [entry.config] : []))
   try {
-    const outcome = await provider.revoke(providerContext(cx), handle)
+    const outcome = await provider.revoke(providerContext(cx), handle, planned)
     cx.journal.info(`${registry}: an old credential of ${kind} is ${outcome}.`, { registry, provider: kind, outcome })
     return { registry, provider: kind, outcome }
   } catch (error) {
@@ -171,6 +213,15 @@ function notYet(plan: Plan, reason: string): PullAuthError {
     'RETIRE_NOT_YET',
     `No old credential of ${plan.secret} was revoked: ${reason}.`,
     'Reload the fleet until every instance runs the current version, then retire again.',
+  )
+}
+
+function draining(plan: Plan, until: Millis, left: Millis): PullAuthError {
+  const time = new Date(until).toISOString()
+  return new PullAuthError(
+    'RETIRE_NOT_YET',
+    `No old credential of ${plan.secret} was revoked: they stay alive until ${time}, ${Math.ceil(left / 1000)} s from now (fleet.drain).`,
+    `Retire after ${time}; the next rollout does it too.`,
   )
 }
 

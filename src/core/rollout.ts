@@ -32,17 +32,25 @@ export interface InstanceReport {
   readonly status: InvocationStatus
   /** What the node said in its status line; null when it said nothing. */
   readonly node: NodeStatus | null
+  readonly finishedAt: Millis | null
 }
 
 export interface RolloutReport {
   readonly commandId: string
   readonly version: VersionId
   readonly status: CommandStatus
+  /** How many count: those that matched, without those that have left the fleet. */
   readonly targets: number
   readonly onVersion: number
   /** Every instance of a small fleet; of a large one those with a problem. */
   readonly instances: readonly InstanceReport[]
   readonly stragglers: readonly InstanceReport[]
+  /** Not on the version, and unknown to Systems Manager by now: gone for good, with whatever they had loaded. */
+  readonly left: readonly InstanceReport[]
+  /** Why nobody could say which stragglers have left; null = it is known. */
+  readonly leftUnknown: string | null
+  /** Nothing of this rollout ran after this time. */
+  readonly endedBy: Millis
 }
 
 /** Up to this many instances each one's own word is read; beyond, the exit codes count and only problems are listed. */
@@ -216,7 +224,7 @@ async function followRollout(
     const progress = command === null ? '' : progressText(command)
     if (command !== null && progress !== told)
       cx.journal.info(progress, { commandId, completed: command.completed, targets: command.targets })
-    if (command !== null && isFinal(command.status)) return await reportOn(cx, command, version)
+    if (command !== null && isFinal(command.status)) return await reportEnd(cx, command, version)
     if (cx.clock.now() >= until) throw stillRunning(commandId, plan)
     pause = progress === told ? Math.min(pause * 1.5, 30_000) : 1_000
     told = progress
@@ -241,42 +249,90 @@ function progressText(command: Command): string {
   return `${status}: ${completed} of ${targets} instances done${failed === 0 ? '' : `, ${failed} failed`}.`
 }
 
-/** What the invocations of an ended command say. `ListCommands` alone calls four undeliverable nodes and one good one a success. */
+async function reportEnd(cx: RolloutPorts, command: Command, version: VersionId): Promise<RolloutReport> {
+  const report = await reportOn(cx, command, version, cx.clock.now())
+  for (const { instanceId } of report.left)
+    cx.journal.info(`${instanceId} has left the fleet before it ran the version; it counts no more.`, { instanceId })
+  return report
+}
+
+/**
+ * What the invocations of an ended command say. `ListCommands` alone calls four undeliverable nodes and one good one a
+ * success. `endSeen`: when somebody saw that it had ended; null = nobody looked at that time.
+ */
 export async function reportOn(
   cx: Pick<RolloutPorts, 'fleet' | 'clock'>,
   command: Command,
   version: VersionId,
+  endSeen: Millis | null,
 ): Promise<RolloutReport> {
   const everyone = command.targets <= READ_EVERY_INSTANCE
   const instances = await readInvocations(cx, command, everyone)
-  const stragglers = instances.filter((instance) => !runs(instance, version))
+  const behind = instances.filter((instance) => !runs(instance, version))
+  const { left, leftUnknown } = await findLeft(cx.fleet, behind)
   const known = everyone ? instances.length : command.completed
+  const lastFinish = everyone ? latest(instances.filter((instance) => !behind.includes(instance))) : null
   return {
     commandId: command.id,
     version,
     status: command.status,
-    targets: Math.max(command.targets, instances.length),
-    onVersion: Math.max(0, known - stragglers.length),
+    targets: Math.max(command.targets, instances.length) - left.length,
+    onVersion: Math.max(0, known - behind.length),
     instances,
-    stragglers,
+    stragglers: behind.filter((instance) => !left.includes(instance)),
+    left,
+    leftUnknown,
+    // Our clock before the instances'; of a large fleet nobody's finish is read, but Systems Manager ends every command.
+    endedBy: endSeen ?? lastFinish ?? command.expiresAt ?? cx.clock.now(),
+  }
+}
+
+/** null: somebody does not tell. */
+function latest(instances: readonly InstanceReport[]): Millis | null {
+  const times = instances.flatMap(({ finishedAt }) => finishedAt ?? [])
+  return times.length === 0 || times.length < instances.length ? null : Math.max(...times)
+}
+
+/**
+ * An instance that is offline may come back with its old credential; one that Systems Manager does not know any more
+ * cannot. Asked for those that are behind only, and whatever is not clear counts as not left.
+ */
+async function findLeft(
+  fleet: Fleet,
+  behind: readonly InstanceReport[],
+): Promise<Pick<RolloutReport, 'left' | 'leftUnknown'>> {
+  if (behind.length === 0) return { left: [], leftUnknown: null }
+  try {
+    const known = await fleet.known(behind.map(({ instanceId }) => instanceId))
+    return { left: behind.filter(({ instanceId }) => !known.has(instanceId)), leftUnknown: null }
+  } catch (error) {
+    if (!(error instanceof PullAuthError)) throw error
+    return { left: [], leftUnknown: error.message }
   }
 }
 
 const LIST_WAITS: readonly Millis[] = [300, 600, 1_200, 2_400, 4_800]
 
-/** The list lags behind the counters, and is empty at first; fewer rows than the counters promise are asked for again (facts 7.2). */
+/**
+ * The list lags behind the counters, and is empty at first; fewer rows than the counters promise are asked for again
+ * (facts 7.2). Undeliverable and terminated ones have no counter: where there may be such, two looks must agree.
+ */
 async function readInvocations(
   { fleet, clock }: Pick<RolloutPorts, 'fleet' | 'clock'>,
   command: Command,
   everyone: boolean,
 ): Promise<readonly InstanceReport[]> {
   const promised = everyone ? command.targets : command.errors + command.deliveryTimedOut
+  const counted = everyone || command.status === 'Success'
+  let before = -1
   for (const wait of [...LIST_WAITS, null]) {
     const instances: InstanceReport[] = []
     for (const status of everyone ? [undefined] : PROBLEMS) {
       for await (const invocation of fleet.invocations(command.id, status)) instances.push(instanceReport(invocation))
     }
-    if (instances.length >= promised || wait === null) return instances
+    const settled = counted || instances.length === before
+    if ((settled && instances.length >= promised) || wait === null) return instances
+    before = instances.length
     await clock.sleep(wait)
   }
   return []
@@ -294,8 +350,8 @@ const PROBLEMS: readonly InvocationStatus[] = [
   'AccessDenied',
 ]
 
-function instanceReport({ instanceId, status, output }: Invocation): InstanceReport {
-  return { instanceId, status, node: parseNodeStatus(output) }
+function instanceReport({ instanceId, status, output, finishedAt }: Invocation): InstanceReport {
+  return { instanceId, status, node: parseNodeStatus(output), finishedAt }
 }
 
 /**
@@ -309,16 +365,19 @@ function runs({ status, node }: InstanceReport, version: VersionId): boolean {
 
 /** Why a rollout is not green, or null. Every instance must run the version, and there must be one (promise I6). */
 export function rolloutProblem(report: RolloutReport, plan: FleetPlan): PullAuthError | null {
-  const { commandId, targets, onVersion, status, version, stragglers } = report
+  const { commandId, targets, onVersion, status, version, stragglers, left, leftUnknown } = report
   if (targets === 0) {
     const wanted = Object.entries(plan.targets).map(([key, values]) => `${key}=${values.join('|')}`)
+    const what =
+      left.length === 0 ? 'No container instance matches' : `All ${left.length} instances have left that matched`
     return new PullAuthError(
       'TARGETS_NONE',
-      `No container instance matches ${wanted.join(' and ')} (Run Command ${commandId}: ${status}).`,
+      `${what} ${wanted.join(' and ')} (Run Command ${commandId}: ${status}).`,
       'Check the tags, and that the instances are managed by Systems Manager: aws ssm describe-instance-information',
     )
   }
-  if (onVersion === targets && status === 'Success') return null
+  // Run Command counts those that have left among its failures.
+  if (onVersion === targets && (status === 'Success' || left.length > 0)) return null
   const names = stragglers
     .slice(0, 5)
     .map(({ instanceId, status, node }) => `${instanceId} (${node?.reason ?? node?.result ?? status})`)
@@ -326,7 +385,8 @@ export function rolloutProblem(report: RolloutReport, plan: FleetPlan): PullAuth
   return new PullAuthError(
     'ROLLOUT_INCOMPLETE',
     `${onVersion} of ${targets} instances run version ${version}; not: ${names.join(', ') || status}${more}.`,
-    'Look at the named instances, then reload again: only instances that do not run the version are restarted. No old credential was revoked.',
+    'Look at the named instances, then reload again: only instances that do not run the version are restarted. No old credential was revoked.' +
+      (leftUnknown === null ? '' : ` Whether some of them are gone for good could not be found out: ${leftUnknown}`),
   )
 }
 

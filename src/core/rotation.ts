@@ -500,7 +500,7 @@ async function discard(cx: RotationPorts, minted: readonly MintedEntry[]): Promi
     minted.map(async ({ registry, credential }) => {
       if (credential.handle === null || registry.provider.revoke === undefined) return
       try {
-        await registry.provider.revoke(providerContext(cx), credential.handle)
+        await registry.provider.revoke(providerContext(cx), credential.handle, [registry.config])
       } catch {
         cx.journal.warn(
           `${registry.key}: a credential that was minted and not used could not be revoked; retire finds it by its label.`,

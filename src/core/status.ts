@@ -91,7 +91,7 @@ async function findRollout(
   const commands = await cx.fleet.recent(plan.fleet.document, cx.clock.now() - HISTORY)
   const command = commands.find(({ comment }) => comment === commandComment(version))
   if (command === undefined) return { rollout: null, rollingOut: false }
-  return { rollout: await reportOn(cx, command, version), rollingOut: !isFinal(command.status) }
+  return { rollout: await reportOn(cx, command, version, null), rollingOut: !isFinal(command.status) }
 }
 
 function findingsOf(report: Omit<StatusReport, 'findings'>, plan: Plan, now: Millis): readonly string[] {

@@ -14,6 +14,7 @@ import {
 } from './gitlab-api.ts'
 import { httpsProblem } from './https-only.ts'
 import { asObject, parseJson } from './json.ts'
+import { placeProblem } from './root-place.ts'
 
 export interface GitlabConfig extends GitlabScope {
   readonly username: string | null
@@ -22,6 +23,7 @@ export interface GitlabConfig extends GitlabScope {
 /** What GitLab allows as a group or project path; `.` and `..` would climb out of the API's own path. */
 const PATH = /^(?:(?!\.{1,2}(?:\/|$))[\w.][\w.-]*(?:\/(?!$)|$))+$/
 const USERNAME = /^[A-Za-z0-9._+-]{1,255}$/
+const API = '/api/v4'
 
 /**
  * Plain HTTPS, no library (facts/registries.md section 3.2). `mint` throws MINT_REJECTED, MINT_NOT_PERMITTED,
@@ -50,7 +52,7 @@ export const gitlab: Provider<GitlabConfig> = {
       kind: 'secret',
       required: true,
       description:
-        'Secret with an access token of scope api, as bare text or {"token"}: Maintainer of the project, Owner of the group.',
+        'Secret with an access token of scope api, as bare text or {"token","url"}: Maintainer of the project, Owner of the group.',
       example: 'prod/gitlab/root',
     },
     username: { kind: 'string', description: 'User name of the tokens. Default: GitLab makes one up for each.' },
@@ -74,7 +76,7 @@ export const gitlab: Provider<GitlabConfig> = {
     if (root === null || problems.length > 0) return problems
     const scope =
       project === null ? `groups/${encodeURIComponent(group ?? '')}` : `projects/${encodeURIComponent(project)}`
-    return { api: `${url.replace(/\/+$/, '')}/api/v4`, scope, root, username }
+    return { api: `${url.replace(/\/+$/, '')}${API}`, scope, root, username }
   },
 
   async mint(cx, config, { label, ttl }) {
@@ -99,10 +101,26 @@ export const gitlab: Provider<GitlabConfig> = {
     return tokens.map(({ id, name }) => ({ label: name.replace(/#[^#]*$/, ''), handle: handleOf(config, id) }))
   },
 
-  async revoke(cx, handle) {
+  async revoke(cx, handle, planned) {
     const { id, ...scope } = readHandle(handle)
-    return deleteToken(cx, await readRoot(cx, scope), id)
+    const named = planned.some(({ api, root }) => api === scope.api && root === scope.root)
+    const problem = await placeProblem(cx, scope.root, urlOf(scope), named)
+    if (problem !== null) throw untrusted(scope, id, problem)
+    return deleteToken(cx, await readToken(cx, scope), id)
   },
+}
+
+/** The url that a plan would give for it. */
+function urlOf({ api }: GitlabScope): string {
+  return api.slice(0, -API.length)
+}
+
+function untrusted({ api, scope, root }: GitlabScope, id: number, problem: string): PullAuthError {
+  return new PullAuthError(
+    'REVOKE_FAILED',
+    `Deploy token ${id} of ${api}/${scope} was left alone, and no root was sent: ${problem}.`,
+    `If you know that GitLab, store the root as {"token":"…","url":"…"} in secret ${root}, then retire again. If you do not, somebody wrote it into the stored config.`,
+  )
 }
 
 function projectProblem(project: string): string | null {
@@ -110,14 +128,22 @@ function projectProblem(project: string): string | null {
   return project.includes('/') && PATH.test(project) ? null : 'must be an id or a full path like acme/app'
 }
 
-async function readRoot(cx: ProviderContext, { api, scope, root }: GitlabScope): Promise<GitlabRoot> {
+/** The root for a place that the plan names. */
+async function readRoot(cx: ProviderContext, config: GitlabScope): Promise<GitlabRoot> {
+  const problem = await placeProblem(cx, config.root, urlOf(config), true)
+  if (problem === null) return await readToken(cx, config)
+  const hint = 'Name the secret that holds the root of this GitLab, or correct the url in the plan or in the secret.'
+  throw new PullAuthError('CREDENTIAL_INVALID', `The plan's url does not fit its root: ${problem}.`, hint)
+}
+
+async function readToken(cx: ProviderContext, { api, scope, root }: GitlabScope): Promise<GitlabRoot> {
   const text = (await cx.readSecret(root)).reveal().trim()
   const value = text.startsWith('{') ? asObject(parseJson(text))['token'] : text
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
     throw new PullAuthError(
       'CREDENTIAL_INVALID',
       `Secret ${root} holds no GitLab access token.`,
-      'Store the bare token, or {"token": "…"}, as the text of the secret.',
+      'Store the bare token, or {"token": "…", "url": "…"}, as the text of the secret.',
     )
   }
   const token = new Secret(value)
@@ -175,7 +201,7 @@ function handleOf({ api, scope, root }: GitlabScope, id: number): JsonValue {
 function readHandle(handle: JsonValue): GitlabScope & { id: number } {
   const { api, scope, id, root } = asObject(handle)
   const whole = typeof api === 'string' && typeof scope === 'string' && typeof root === 'string' && isId(id)
-  if (whole && httpsProblem(api) === null && /^(?:projects|groups)\/[\w.%-]+$/.test(scope))
+  if (whole && httpsProblem(api) === null && api.endsWith(API) && /^(?:projects|groups)\/[\w.%-]+$/.test(scope))
     return { api, scope, id, root }
   throw new PullAuthError(
     'REVOKE_FAILED',

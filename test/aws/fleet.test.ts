@@ -84,7 +84,7 @@ describe('document', () => {
 
 describe('send', () => {
   test('says everything that the order says, and pins version and hash', async (context) => {
-    const { aws, fleet } = await withFleet(context, { instances: fleetOf(1) })
+    const { aws, clock, fleet } = await withFleet(context, { instances: fleetOf(1) })
     const order = await orderFor(fleet, { targets: { 'tag:role': ['ecs', 'web'], InstanceIds: [id(1)] } })
     const commandId = await fleet.send(order)
     await aws.idle()
@@ -113,6 +113,8 @@ describe('send', () => {
       completed: 1,
       errors: 0,
       deliveryTimedOut: 0,
+      // Delivery and execution time together (section 5).
+      expiresAt: clock.now() + (120 + 60) * 1000,
     })
   })
 
@@ -192,13 +194,24 @@ describe('recent', () => {
 })
 
 describe('invocations', () => {
-  test('come over all pages, with what each node printed', async (context) => {
-    const { aws, fleet } = await withFleet(context, { instances: fleetOf(101) })
+  test('come over all pages, with what each node printed and when it finished', async (context) => {
+    const { aws, clock, fleet } = await withFleet(context, { instances: fleetOf(101) })
     const commandId = await fleet.send(await orderFor(fleet))
     await aws.idle()
+    const finishedAt = clock.now()
+    clock.advance(60_000)
     const all = await collect(fleet.invocations(commandId))
     assert.equal(new Set(all.map(({ instanceId }) => instanceId)).size, 101)
-    assert.deepEqual(all[100], { instanceId: id(101), status: 'Success', output: `applied on ${id(101)}\n` })
+    assert.deepEqual(all[100], { instanceId: id(101), status: 'Success', output: `applied on ${id(101)}\n`, finishedAt })
+  })
+
+  test('that never ran have no finish', async (context) => {
+    const { aws, clock, fleet } = await withFleet(context, { instances: fleetOf(1, { online: false }) })
+    const commandId = await fleet.send(await orderFor(fleet))
+    await aws.idle()
+    clock.advance(181_000)
+    const [only] = await collect(fleet.invocations(commandId))
+    assert.deepEqual([only?.status, only?.finishedAt], ['DeliveryTimedOut', null])
   })
 
   test('appear under exactly one status each, as Status filters do not do', async (context) => {
@@ -269,6 +282,53 @@ describe('invocations', () => {
     endless([])
     assert.deepEqual(await collect(fleet.invocations('c')), [])
     assert.equal(tokens.length, 20)
+  })
+})
+
+describe('known', () => {
+  test('tells those that Systems Manager has, connected or not, in calls of 50 ids', async (context) => {
+    const instances = [...fleetOf(119), { id: id(120), online: false }]
+    const { aws, fleet } = await withFleet(context, { instances })
+    aws.ssm.deregister(id(60))
+    const asked = Array.from({ length: 121 }, (_, number) => id(number + 1))
+    const known = await fleet.known(asked)
+    assert.deepEqual(
+      asked.filter((one) => !known.has(one)),
+      [id(60), id(121)],
+    )
+    const calls = aws.requests.filter(({ operation }) => operation === 'DescribeInstanceInformation')
+    assert.deepEqual(
+      calls.map(({ input }) => (input['Filters'] as { Values: unknown[] }[])[0]?.Values.length),
+      [50, 50, 21],
+    )
+  })
+
+  test('asks nothing for nobody', async (context) => {
+    const { aws, fleet } = await withFleet(context)
+    assert.equal((await fleet.known([])).size, 0)
+    assert.deepEqual(aws.requests, [])
+  })
+
+  test('follows pages, and takes nobody for gone in a list that breaks off', async (context) => {
+    const { ssm } = clientsOf((await start(context)).aws)
+    const fleet = createFleet(ssm)
+    const answer = (pages: readonly object[]) => {
+      const left = [...pages]
+      ssm.send = (async () => left.shift() ?? {}) as typeof ssm.send
+    }
+    const page = (number: number, NextToken?: string) => ({
+      InstanceInformationList: [{ InstanceId: id(number) }],
+      ...(NextToken === undefined ? {} : { NextToken }),
+    })
+    answer([page(1, 'a'), { InstanceInformationList: [], NextToken: 'b' }, page(2)])
+    assert.deepEqual([...(await fleet.known([id(1), id(2)]))], [id(1), id(2)])
+    answer([page(1, 'a'), page(2, 'a')])
+    await refused(fleet.known([id(1), id(3)]), 'AWS_UNAVAILABLE', /did not end/)
+  })
+
+  test('names the action that is missing', async (context) => {
+    const { fleet } = await withFleet(context, { identities: [{ ...TESTER, actions: ['ssm:DescribeDocument'] }] })
+    await refused(fleet.known([id(1)]), 'ACCESS_DENIED', /lacks ssm:DescribeInstanceInformation/)
   })
 })
 

@@ -80,6 +80,11 @@ export class SsmDouble {
     if (instance.online) this.#commands.connected(seed.id)
   }
 
+  /** The instance is terminated: Systems Manager does not know it any more; what waits for it runs into its end. */
+  deregister(id: string): void {
+    this.instances.delete(id)
+  }
+
   /** Lets the clock's time have its effect on commands without a call. */
   settle(): void {
     this.#commands.settle()
@@ -115,7 +120,7 @@ export class SsmDouble {
     }
   }
 
-  #describeInstances({ Filters = [], MaxResults = 50, NextToken }: Of<typeof shapes.instances>): Json {
+  #describeInstances({ Filters = [], MaxResults = 10, NextToken }: Of<typeof shapes.instances>): Json {
     const found = [...this.instances.values()].filter((instance) =>
       Filters.every(({ Key, Values }) => Values.includes(filterValue(instance, Key))),
     )

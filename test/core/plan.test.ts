@@ -36,7 +36,16 @@ test('a plan with one registry is read, with its defaults', () => {
     maxErrors: '0',
     timeout: 3600,
     jitter: 30,
+    drain: 300,
   })
+})
+
+test('jitter and drain may be nothing at all, a timeout may not', () => {
+  const plan = read({ ...good, fleet: { ...fleet, jitter: '0s', drain: '0s' } })
+  assert.deepEqual([plan.fleet?.jitter, plan.fleet?.drain], [0, 0])
+  assert.match(refusal({ ...good, fleet: { ...fleet, timeout: '0s' } }).message, /fleet\.timeout is not a duration/)
+  assert.match(refusal({ ...good, fleet: { ...fleet, drain: '0' } }).message, /fleet\.drain is not a duration .*, or 0s/)
+  assert.match(refusal({ ...good, fleet: { ...fleet, drain: '2d' } }).message, /fleet\.drain must be at most 1d/)
 })
 
 test('a credential must outlive a whole rollout', () => {

@@ -25,6 +25,7 @@ const plan: FleetPlan = {
   maxErrors: '100%',
   timeout: 3600,
   jitter: 0,
+  drain: 300,
 }
 
 interface FleetWorld {

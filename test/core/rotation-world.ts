@@ -38,6 +38,8 @@ export interface Node {
   version: string
   /** Makes the next reload fail on this node. */
   broken: boolean
+  /** Terminated while it was being waited for: Run Command gives it up, and Systems Manager does not know it any more. */
+  gone: boolean
 }
 
 export interface TestWorld {
@@ -74,7 +76,7 @@ export function startWorld(options: { ttl?: number; text?: string; nodes?: numbe
   const tokens: Token[] = []
   const nodes = Array.from({ length: options.nodes ?? 3 }, (_, index): Node => {
     const text = options.text ?? FIRST_TEXT
-    return { id: `i-${String(index).padStart(17, '0')}`, text, version: FIRST_VERSION, broken: false }
+    return { id: `i-${String(index).padStart(17, '0')}`, text, version: FIRST_VERSION, broken: false, gone: false }
   })
   const journal: Journal = {
     mask: () => undefined,
@@ -146,6 +148,7 @@ function planFor(world: () => TestWorld, ttl: number): Plan {
       maxErrors: '0',
       timeout: 3600,
       jitter: 0,
+      drain: 300,
     },
   }
 }
@@ -208,24 +211,21 @@ function fleetOf(world: () => TestWorld): Fleet {
   return {
     document: async (name) => ({ name, version: '1', hash: 'a'.repeat(64), active: true }),
     send: async (order) => {
-      const { nodes } = world()
+      const { nodes, clock } = world()
       const { version, text } = world().current()
+      const now = clock.now()
       const invocations = nodes.map((node): Invocation => {
-        if (node.broken)
-          return {
-            instanceId: node.id,
-            status: 'Failed',
-            output: 'ecs-pull-auth result=rolled-back version=- agent=- seconds=1 reason=unhealthy',
-          }
-        Object.assign(node, { text, version })
-        return {
-          instanceId: node.id,
-          status: 'Success',
-          output: `ecs-pull-auth result=applied version=${version} agent=1.105.1 seconds=1`,
-        }
+        const { id: instanceId, broken, gone } = node
+        if (gone) return { instanceId, status: 'DeliveryTimedOut', output: '', finishedAt: null }
+        const said = broken ? 'result=rolled-back version=- reason=unhealthy' : `result=applied version=${version}`
+        if (!broken) Object.assign(node, { text, version })
+        const output = `ecs-pull-auth ${said} agent=1.105.1 seconds=1`
+        return { instanceId, status: broken ? 'Failed' : 'Success', output, finishedAt: now }
       })
-      const errors = invocations.filter(({ status }) => status === 'Failed').length
-      const status = nodes.length === 0 ? 'NoInstancesInTag' : errors > 0 ? 'Failed' : 'Success'
+      const count = (wanted: string) => invocations.filter(({ status }) => status === wanted).length
+      const [errors, deliveryTimedOut] = [count('Failed'), count('DeliveryTimedOut')]
+      const incomplete = deliveryTimedOut > 0 ? 'Incomplete' : 'Success'
+      const status = nodes.length === 0 ? 'NoInstancesInTag' : errors > 0 ? 'Failed' : incomplete
       const id = `command-${commands.length + 1}`
       const { comment, document, parameters } = order
       const command: Command = {
@@ -237,7 +237,8 @@ function fleetOf(world: () => TestWorld): Fleet {
         targets: nodes.length,
         completed: nodes.length,
         errors,
-        deliveryTimedOut: 0,
+        deliveryTimedOut,
+        expiresAt: now + 3_600_000,
       }
       commands.unshift({ command, invocations })
       return id
@@ -249,6 +250,7 @@ function fleetOf(world: () => TestWorld): Fleet {
       const found = commands.find(({ command }) => command.id === id)?.invocations ?? []
       yield* found.filter((invocation) => status === undefined || invocation.status === status)
     },
+    known: async (ids) => new Set(ids.filter((id) => world().nodes.some((node) => node.id === id && !node.gone))),
     cancel: async () => undefined,
   }
 }

@@ -1,6 +1,6 @@
 /** The AWS doubles without a wire: an SDK-like client whose calls run the double's operations in this process. */
 
-import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
+import { AwsRefusal, isObject, type Json, type Operations } from '../aws/wire.ts'
 
 /** What a test does to one call. `before` and `after` the operation: `lost` performs it and loses the answer. */
 export type CallFault = 'throttle' | 'server-error' | 'refused' | 'reset' | 'lost'
@@ -52,18 +52,28 @@ async function perform(operations: Operations, name: string, input: Json, fault:
   try {
     const answer = await operation.run(input, { stale: false, caller: 'test' })
     if (fault === 'lost') throw sdkError('TimeoutError', 0)
-    return answer
+    return withDates(answer) as Json
   } catch (thrown) {
     if (thrown instanceof AwsRefusal) throw sdkError(thrown.type, thrown.status, thrown.message)
     throw thrown
   }
 }
 
-function sdkError(name: string, status: number, message = name): Error {
+/** The wire has seconds where the SDK gives a Date. */
+function withDates(value: unknown, name = ''): unknown {
+  if (typeof value === 'number' && /(?:Date|DateTime|ExpiresAfter)$/.test(name)) return new Date(value * 1000)
+  if (Array.isArray(value)) return value.map((member: unknown) => withDates(member))
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, withDates(member, key)]))
+}
+
+/** What the SDK throws; status 0 = there was no answer. */
+export function sdkError(name: string, status: number, message = name): Error {
   return Object.assign(new Error(message), { name, $metadata: status === 0 ? {} : { httpStatusCode: status } })
 }
 
-function isRetryable(thrown: unknown): boolean {
+/** What the SDK itself tries again. */
+export function isRetryable(thrown: unknown): boolean {
   return (
     thrown instanceof Error && ['ThrottlingException', 'InternalServiceError', 'TimeoutError'].includes(thrown.name)
   )

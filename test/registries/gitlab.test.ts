@@ -65,9 +65,14 @@ function mint({ gitlab: double, context }: World, ttl: number | null = 3600, lab
   return gitlab.mint(context, configOf(double), { label, ttl, inUse: [] })
 }
 
-function revoke({ context }: World, { handle }: Pick<Minted, 'handle'>) {
+/** `planned`: what today's plan says of its GitLab. */
+function revoke(
+  { gitlab: double, context }: World,
+  { handle }: Pick<Minted, 'handle'>,
+  planned: Parameters<NonNullable<typeof gitlab.revoke>>[2] = [configOf(double)],
+) {
   assert.ok(gitlab.revoke !== undefined)
-  return gitlab.revoke(context, handle)
+  return gitlab.revoke(context, handle, planned)
 }
 
 function find({ gitlab: double, context }: World, prefix: string) {
@@ -389,14 +394,79 @@ const BROKEN_HANDLES = [
   { api: 'https://gitlab.com/api/v4', scope: '../users', id: 1, root: 'root' },
   { api: 'https://gitlab.com/api/v4', scope: 'projects/1/../..', id: 1, root: 'root' },
   { api: 'http://gitlab.com/api/v4', scope: 'projects/1', id: 1, root: 'root' },
+  { api: 'https://gitlab.com/elsewhere', scope: 'projects/1', id: 1, root: 'root' },
 ]
 for (const handle of BROKEN_HANDLES) {
   test(`the handle ${JSON.stringify(handle)} is REVOKE_FAILED before the root is even read`, async () => {
     const context = recordedContext({})
     assert.ok(gitlab.revoke !== undefined)
-    await rejectsWith('REVOKE_FAILED', gitlab.revoke(context, handle), /in a form that cannot be read/)
+    await rejectsWith('REVOKE_FAILED', gitlab.revoke(context, handle, []), /in a form that cannot be read/)
   })
 }
+
+/** Whoever may write the stored config may write a handle: what vouches for the address must be out of their reach. */
+const ELSEWHERE = { api: 'https://evil.test/api/v4', scope: 'projects/1', id: 1, root: 'root' }
+const PINNED = (url: string) => JSON.stringify({ token: ROOT, url })
+const UNTRUSTED: readonly (readonly [string, object, (double: GitlabDouble) => string, RegExp])[] = [
+  [
+    'to another host than the plan names',
+    {},
+    () => ROOT,
+    /neither the plan nor secret root says .* for https:\/\/evil\.test$/,
+  ],
+  [
+    'to another host than the root is pinned to',
+    {},
+    ({ url }) => PINNED(url),
+    /secret root says that its root is for http/,
+  ],
+  ['with a pin that is no address', {}, () => PINNED('file:///x'), /the url in secret root is no https address/],
+  ['with another secret than the plan names', { root: 'other' }, () => ROOT, /neither the plan nor secret other says/],
+]
+for (const [what, change, text, message] of UNTRUSTED) {
+  test(`a handle that would send a root ${what} is REVOKE_FAILED, and nothing is sent anywhere`, () => {
+    const sent: string[] = []
+    const http: Http = {
+      send: async ({ url }) => {
+        sent.push(url)
+        return { kind: 'unreachable', reason: 'of this test' }
+      },
+    }
+    return withGitlab(
+      {},
+      async (world) => {
+        const { context, gitlab: double } = world
+        for (const name of ['root', 'other']) context.secrets.set(name, text(double))
+        await rejectsWith('REVOKE_FAILED', revoke(world, { handle: { ...ELSEWHERE, ...change } }), withEnd(message))
+        assert.deepEqual(sent, [])
+      },
+      http,
+    )
+  })
+}
+
+function withEnd({ source }: RegExp): RegExp {
+  return new RegExp(`was left alone, and no root was sent: .*${source.replace(/\$$/, '\\.$')}`)
+}
+
+test('a root that is pinned to its GitLab revokes what no plan names any more; without a pin it is left alone', () =>
+  withGitlab({}, async (world) => {
+    const minted = await mint(world)
+    await rejectsWith('REVOKE_FAILED', revoke(world, minted, []), /neither the plan nor secret root says/)
+    assert.equal(await pulls(world, minted), true)
+    world.context.secrets.set('root', PINNED(`${world.gitlab.url}/`))
+    assert.equal(await revoke(world, minted, []), 'revoked')
+  }))
+
+test('a root that is pinned elsewhere is not sent to the url of the plan either', () =>
+  withGitlab({}, async (world) => {
+    world.context.secrets.set('root', PINNED('https://gitlab.acme.test'))
+    const message =
+      /url does not fit its root: secret root says that its root is for https:\/\/gitlab\.acme\.test, not for/
+    await rejectsWith('CREDENTIAL_INVALID', mint(world), message)
+    await rejectsWith('CREDENTIAL_INVALID', find(world, 'ecs-pull-auth/'), message)
+    assert.deepEqual(world.gitlab.requests, [])
+  }))
 
 const FIELDS: readonly (readonly [Readonly<Record<string, unknown>>, readonly string[] | string])[] = [
   [{ project: 'acme/app' }, 'https://gitlab.com/api/v4/projects/acme%2Fapp'],

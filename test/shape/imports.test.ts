@@ -135,6 +135,7 @@ const REVEALED_IN: readonly string[] = [
   'src/identity.ts',
   'src/registries/gitlab-api.ts',
   'src/registries/gitlab.ts',
+  'src/registries/root-place.ts',
   'src/registries/static.ts',
   'src/registries/token-api.ts',
   'src/registries/verify.ts',
