@@ -1,7 +1,7 @@
 /** Who runs us, as a token that a registry can check: so that no root secret has to be stored for it. */
 
 import { PullAuthError } from './core/errors.ts'
-import type { AwsHeaders, AwsRequest, Http, HttpAnswer } from './core/ports.ts'
+import type { AwsHeaders, AwsRequest, Http, HttpAnswer, ProviderContext } from './core/ports.ts'
 import { bearerHeader, Secret } from './core/secret.ts'
 import { parseObject } from './registries/json.ts'
 
@@ -12,9 +12,15 @@ export interface IdentityWorld {
 }
 
 /** GitHub's ID token inside a workflow, else AWS outbound identity federation (facts/registries.md section 3.11). */
-export function createIdentity(world: IdentityWorld): (audience: string) => Promise<Secret> {
-  return (audience) =>
-    world.env['GITHUB_ACTIONS'] === 'true' ? githubToken(world, audience) : awsToken(world, audience)
+export function createIdentity(world: IdentityWorld): ProviderContext['identityToken'] {
+  return async (audience, only) => {
+    if (world.env['GITHUB_ACTIONS'] === 'true') return await githubToken(world, audience)
+    if (only === undefined) return await awsToken(world, audience)
+    throw unavailable(
+      'the registry trusts GitHub’s ID tokens only, and this is no GitHub workflow',
+      'Rotate this registry from the Action, or keep a credential for it in a secret of its own: provider static.',
+    )
+  }
 }
 
 async function githubToken({ http, env }: IdentityWorld, audience: string): Promise<Secret> {

@@ -2,8 +2,9 @@
 
 import type { SSMClient } from '@aws-sdk/client-ssm'
 import { SignatureV4 } from '@smithy/signature-v4'
-import type { AwsHeaders, AwsRequest } from '../core/ports.ts'
+import type { AwsHeaders, AwsKeys, AwsRequest } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
+import { trimEnd } from '../core/trim-end.ts'
 import { ask } from './failure.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -13,9 +14,12 @@ export function createAwsSigner(client: SSMClient, env: Environment): (request: 
   return async (request) => {
     const asked = { action: `${request.service}:any call`, subject: 'AWS' }
     const region = request.region ?? (await ask(asked, () => client.config.region()))
-    const url = new URL(request.url ?? endpointOf(request.service, region, env))
-    const { credentials, sha256 } = client.config
-    const signer = new SignatureV4({ service: request.service, region, credentials, sha256 })
+    const url = new URL(request.url ?? `${trimEnd(endpointOf(request.service, region, env), '/')}${request.path ?? '/'}`)
+    const { sha256 } = client.config
+    const credentials = request.keys === undefined ? client.config.credentials : revealed(request.keys)
+    // S3 alone signs the path as it is sent.
+    const uriEscapePath = request.service !== 's3'
+    const signer = new SignatureV4({ service: request.service, region, credentials, sha256, uriEscapePath })
     const signed = await ask(asked, () =>
       signer.sign({
         method: request.method,
@@ -32,6 +36,10 @@ export function createAwsSigner(client: SSMClient, env: Environment): (request: 
   }
 }
 
+function revealed({ accessKeyId, secretAccessKey }: AwsKeys): { accessKeyId: string; secretAccessKey: string } {
+  return { accessKeyId, secretAccessKey: secretAccessKey.reveal() }
+}
+
 const SENSITIVE = ['authorization', 'x-amz-security-token']
 
 function wrap(headers: Readonly<Record<string, string>>): Record<string, string | Secret> {
@@ -45,8 +53,22 @@ function wrap(headers: Readonly<Record<string, string>>): Record<string, string 
 /** As the SDKs read it: the service's own variable, then the common one, then the regional endpoint. */
 function endpointOf(service: string, region: string, env: Environment): string {
   const own = env[`AWS_ENDPOINT_URL_${service.replaceAll('-', '_').toUpperCase()}`]
-  const given = own ?? env['AWS_ENDPOINT_URL']
-  if (given !== undefined && given !== '' && env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] !== 'true') return given
+  const given = own || env['AWS_ENDPOINT_URL']
+  if (given && env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] !== 'true') return given
   const host = service === 'ecr' || service === 'ecr-public' ? `api.${service}` : service
-  return `https://${host}.${region}.${region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'}/`
+  return `https://${host}.${region}.${domainOf(region)}/`
+}
+
+/** The domain of a Region's partition, from the table of the SDK (@aws-sdk/core, partitions). */
+const DOMAINS: readonly (readonly [prefix: string, domain: string])[] = [
+  ['cn-', 'amazonaws.com.cn'],
+  ['eusc-', 'amazonaws.eu'],
+  ['us-isob-', 'sc2s.sgov.gov'],
+  ['us-isof-', 'csp.hci.ic.gov'],
+  ['us-iso-', 'c2s.ic.gov'],
+  ['eu-isoe-', 'cloud.adc-e.uk'],
+]
+
+function domainOf(region: string): string {
+  return DOMAINS.find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'amazonaws.com'
 }

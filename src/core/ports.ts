@@ -234,9 +234,9 @@ export interface ProviderContext {
   readSecret(name: string): Promise<Secret>
   /**
    * A short-lived JWT that says who runs us, for one audience: GitHub's ID token inside a workflow, else the role's from
-   * AWS outbound identity federation. Throws IDENTITY_UNAVAILABLE.
+   * AWS outbound identity federation. `only`: a registry that trusts no other issuer. Throws IDENTITY_UNAVAILABLE.
    */
-  identityToken(audience: string): Promise<Secret>
+  identityToken(audience: string, only?: 'github'): Promise<Secret>
   /** The headers to send with a request so that AWS takes it from the role or user that runs us (Signature Version 4). */
   signAws(request: AwsRequest): Promise<AwsHeaders>
 }
@@ -252,6 +252,14 @@ export interface AwsRequest {
   /** Signed too. */
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Secret
+  /** Default: the role or user that runs us. */
+  readonly keys?: AwsKeys
+}
+
+/** A stored access key, for an account that the role that runs us cannot reach: one of another partition. */
+export interface AwsKeys {
+  readonly accessKeyId: string
+  readonly secretAccessKey: Secret
 }
 
 export interface AwsHeaders {

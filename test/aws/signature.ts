@@ -98,10 +98,11 @@ function checkSignedHeaders(headers: IncomingHttpHeaders, signed: readonly strin
 
 function sign(request: SignedRequest, signed: readonly string[], scope: string, secretAccessKey: string): string {
   const canonicalHeaders = signed.map((name) => `${name}:${one(request.headers[name]).trim().replace(/ +/g, ' ')}\n`)
+  const [path = '/', query = ''] = request.url.split('?', 2)
   const canonical = [
     request.method,
-    request.url,
-    '',
+    path,
+    query.split('&').sort().join('&'),
     canonicalHeaders.join(''),
     signed.join(';'),
     createHash('sha256').update(request.body).digest('hex'),
