@@ -50,8 +50,7 @@ export const shapes = {
     },
     ['SecretId'],
   ),
-  delete: structure(
-    { SecretId: SECRET_ID, RecoveryWindowInDays: integer({ min: 7, max: 30 }), ForceDeleteWithoutRecovery: boolean },
-    ['SecretId'],
-  ),
+  delete: structure({ SecretId: SECRET_ID, RecoveryWindowInDays: integer(), ForceDeleteWithoutRecovery: boolean }, [
+    'SecretId',
+  ]),
 }

@@ -110,7 +110,7 @@ describe('PutSecretValue', () => {
   test('wants text or binary, not both and not neither', async (context) => {
     const { ask } = await withSecret(context)
     const base = { SecretId: 's', ClientRequestToken: v2 }
-    assert.equal((await ask('PutSecretValue', base)).type, 'InvalidParameterException')
+    assert.equal((await ask('PutSecretValue', base)).type, 'InvalidRequestException')
     const both = await ask('PutSecretValue', { ...base, SecretString: 'a', SecretBinary: 'YQ==' })
     assert.equal(both.type, 'InvalidParameterException')
   })
@@ -307,6 +307,43 @@ describe('a secret that is scheduled for deletion', () => {
     await ask('DeleteSecret', { SecretId: 's', ForceDeleteWithoutRecovery: true })
     assert.equal((await ask('CreateSecret', create)).type, 'ok')
   })
+})
+
+describe('CreateSecret and DeleteSecret, repeated', () => {
+  test('ignore a repeat of the same creation, and of no other (API reference)', async (context) => {
+    const { ask } = await start(context)
+    const create = { Name: 's', ClientRequestToken: v1, SecretString: 'S1' }
+    assert.equal((await ask('CreateSecret', create)).type, 'ok')
+    assert.equal((await ask('CreateSecret', create)).body['VersionId'], v1)
+    for (const change of [{ SecretString: 'other' }, { ClientRequestToken: v2 }, { SecretString: undefined }]) {
+      assert.equal((await ask('CreateSecret', { ...create, ...change })).type, 'ResourceExistsException')
+    }
+    assert.equal((await ask('GetSecretValue', { SecretId: 's' })).body['SecretString'], 'S1')
+  })
+
+  test('delete what is not there at once, as if it were (recorded: delete_non_existent_secret…, force_delete…)', async (context) => {
+    const { ask } = await withSecret(context)
+    const atOnce = { SecretId: 's', ForceDeleteWithoutRecovery: true }
+    const first = await ask('DeleteSecret', atOnce)
+    assert.deepEqual([first.type, (await ask('DeleteSecret', atOnce)).body], ['ok', first.body])
+    assert.equal((await ask('DeleteSecret', { SecretId: 's' })).type, 'ResourceNotFoundException')
+  })
+
+  test('a recovery window has 7 to 30 days (API reference; no bound of its model)', async (context) => {
+    const { ask } = await withSecret(context)
+    for (const RecoveryWindowInDays of [6, 31]) {
+      const answer = await ask('DeleteSecret', { SecretId: 's', RecoveryWindowInDays })
+      assert.equal(answer.type, 'InvalidParameterException')
+    }
+    assert.equal((await ask('DeleteSecret', { SecretId: 's', RecoveryWindowInDays: 7 })).type, 'ok')
+  })
+})
+
+test('a refused update changes nothing, not even the description (section 3)', async (context) => {
+  const { ask } = await withSecret(context)
+  const update = { SecretId: 's', ClientRequestToken: v1, SecretString: 'other', Description: 'other' }
+  assert.equal((await ask('UpdateSecret', update)).type, 'ResourceExistsException')
+  assert.ok(!('Description' in (await ask('DescribeSecret', { SecretId: 's' })).body))
 })
 
 test('names have the recorded alphabet (recorded: invalid_secret_name)', async (context) => {

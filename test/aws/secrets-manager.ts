@@ -69,16 +69,24 @@ export class SecretsManagerDouble {
     if (old?.deletedAt !== undefined) {
       throw refused("You can't create this secret because a secret with this name is already scheduled for deletion.")
     }
-    if (old !== undefined) {
-      throw new AwsRefusal(
-        'ResourceExistsException',
-        `The operation failed because the secret ${input.Name} already exists.`,
-      )
-    }
     const value = givenValue(input)
+    if (old !== undefined) return this.#createAgain(old, token, value)
     const secret = this.#add(input.Name, input.Description)
     if (value === null) return nameOf(secret)
     this.#store(secret, { id: token, value }, [CURRENT])
+    return { ...nameOf(secret), VersionId: token }
+  }
+
+  /** A repeat of the request that made the secret is ignored (API reference, ClientRequestToken). */
+  #createAgain(secret: StoredSecret, token: string, value: SecretValue | null): Json {
+    const known = secret.versions.get(token)?.value
+    if (known == null || value === null) {
+      throw new AwsRefusal(
+        'ResourceExistsException',
+        `The operation failed because the secret ${secret.name} already exists.`,
+      )
+    }
+    if (!sameValue(known, value)) throw inUse(token, secret)
     return { ...nameOf(secret), VersionId: token }
   }
 
@@ -128,7 +136,8 @@ export class SecretsManagerDouble {
     const secret = this.#usable(input.SecretId)
     const id = demandToken(input.ClientRequestToken)
     const value = givenValue(input)
-    if (value === null) throw invalid('You must provide either SecretString or SecretBinary.')
+    // Class and text as in LocalStack and moto, who agree.
+    if (value === null) throw refused('You must provide either SecretString or SecretBinary.')
     const known = secret.versions.get(id)
     if (known?.value != null) {
       if (!sameValue(known.value, value)) throw inUse(id, secret)
@@ -151,9 +160,9 @@ export class SecretsManagerDouble {
     const secret = this.#usable(input.SecretId)
     const id = demandToken(input.ClientRequestToken)
     const value = givenValue(input)
+    if (value !== null && secret.versions.get(id) !== undefined) throw inUse(id, secret)
     if (input.Description !== undefined) secret.description = input.Description
     if (value === null) return nameOf(secret)
-    if (secret.versions.get(id) !== undefined) throw inUse(id, secret)
     this.#rotation.abandonFor(secret, id)
     this.#store(secret, { id, value }, [CURRENT])
     return { ...nameOf(secret), VersionId: id }
@@ -190,18 +199,30 @@ export class SecretsManagerDouble {
   }
 
   #delete(input: Of<typeof shapes.delete>): Json {
-    const secret = this.#find(input.SecretId)
+    const { SecretId, RecoveryWindowInDays: days } = input
     const now = this.#world.clock.now()
     if (input.ForceDeleteWithoutRecovery === true) {
-      if (input.RecoveryWindowInDays !== undefined) {
+      if (days !== undefined) {
         throw invalid("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
       }
-      this.#secrets.delete(secret.name)
-      return { ...nameOf(secret), DeletionDate: timestamp(now) }
+      return { ...this.#forget(SecretId), DeletionDate: timestamp(now) }
     }
+    // The API model has no bounds for it: the service checks.
+    if (days !== undefined && (days < 7 || days > 30)) {
+      throw invalid('The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).')
+    }
+    const secret = this.#find(SecretId)
     if (secret.deletedAt !== undefined) throw markedForDeletion()
     secret.deletedAt = now
-    return { ...nameOf(secret), DeletionDate: timestamp(now + (input.RecoveryWindowInDays ?? 30) * 86_400_000) }
+    return { ...nameOf(secret), DeletionDate: timestamp(now + (days ?? 30) * 86_400_000) }
+  }
+
+  /** Recorded: test_delete_non_existent_secret_returns_as_if_secret_exists. */
+  #forget(id: string): Json {
+    const secret = this.#lookUp(id)
+    if (secret === undefined) return { ARN: this.#arnOf(id), Name: id }
+    this.#secrets.delete(secret.name)
+    return nameOf(secret)
   }
 
   #restore(input: Of<typeof shapes.describe>): Json {
@@ -213,12 +234,14 @@ export class SecretsManagerDouble {
   // ── State ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #add(name: string, description?: string): StoredSecret {
-    const arn = this.#world.arn('secretsmanager', `secret:${name}-${arnSuffix(name)}`)
-    const secret = new StoredSecret({ arn, name, description, now: this.#world.clock.now() }, (label, version) =>
-      this.#announce(secret, label, version),
-    )
+    const made = { arn: this.#arnOf(name), name, description, now: this.#world.clock.now() }
+    const secret = new StoredSecret(made, (label, version) => this.#announce(secret, label, version))
     this.#secrets.set(name, secret)
     return secret
+  }
+
+  #arnOf(name: string): string {
+    return this.#world.arn('secretsmanager', `secret:${name}-${arnSuffix(name)}`)
   }
 
   #store(
@@ -248,16 +271,20 @@ export class SecretsManagerDouble {
     })
   }
 
-  /** Name, ARN, or ARN without its suffix; the last not when it looks like a whole ARN (recorded: test_create_and_update_secret). */
   #find(id: string): StoredSecret {
-    const byName = this.#secrets.get(id)
-    if (byName !== undefined) return byName
-    const whole = /-[A-Za-z0-9]{6}$/.test(id)
-    const found = [...this.#secrets.values()].find(({ arn }) => arn === id || (!whole && arn.slice(0, -7) === id))
+    const found = this.#lookUp(id)
     if (found === undefined) {
       throw new AwsRefusal('ResourceNotFoundException', "Secrets Manager can't find the specified secret.")
     }
     return found
+  }
+
+  /** Name, ARN, or ARN without its suffix; the last not when it looks like a whole ARN (recorded: test_create_and_update_secret). */
+  #lookUp(id: string): StoredSecret | undefined {
+    const byName = this.#secrets.get(id)
+    if (byName !== undefined) return byName
+    const whole = /-[A-Za-z0-9]{6}$/.test(id)
+    return [...this.#secrets.values()].find(({ arn }) => arn === id || (!whole && arn.slice(0, -7) === id))
   }
 
   #usable(id: string): StoredSecret {
