@@ -14,12 +14,15 @@ export function createAwsSigner(client: SSMClient, env: Environment): (request: 
   return async (request) => {
     const asked = { action: `${request.service}:any call`, subject: 'AWS' }
     const region = request.region ?? (await ask(asked, () => client.config.region()))
-    const url = new URL(request.url ?? `${trimEnd(endpointOf(request.service, region, env), '/')}${request.path ?? '/'}`)
+    const own = () => `${trimEnd(endpointOf(request.service, region, env), '/')}${request.path ?? '/'}`
+    const url = new URL(request.url?.replace('{region}', region) ?? own())
     const { sha256 } = client.config
     const credentials = request.keys === undefined ? client.config.credentials : revealed(request.keys)
-    // S3 alone signs the path as it is sent.
-    const uriEscapePath = request.service !== 's3'
-    const signer = new SignatureV4({ service: request.service, region, credentials, sha256, uriEscapePath })
+    // S3 alone signs the path as it is sent, and asks for the hash of the body as a header. A registry that passes a
+    // signature on to AWS would not know that header.
+    const isS3 = request.service === 's3'
+    const form = { uriEscapePath: !isS3, applyChecksum: isS3 }
+    const signer = new SignatureV4({ service: request.service, region, credentials, sha256, ...form })
     const signed = await ask(asked, () =>
       signer.sign({
         method: request.method,
