@@ -5,11 +5,20 @@ import {
   GetSecretValueCommand,
   PutSecretValueCommand,
   RotateSecretCommand,
+  type RotationRulesType,
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager'
 import { PullAuthError } from '../core/errors.ts'
-import type { NewVersion, SecretArn, SecretDescription, SecretStore, StoredVersion, VersionId } from '../core/ports.ts'
+import type {
+  NewVersion,
+  RotationRules,
+  SecretArn,
+  SecretDescription,
+  SecretStore,
+  StoredVersion,
+  VersionId,
+} from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
 import { ask, type Meanings, says } from './failure.ts'
 
@@ -41,7 +50,15 @@ async function describe(client: SecretsManagerClient, secret: string): Promise<S
     // Missing, not false, on a secret that never had a rotation (facts 10.6).
     rotationEnabled: answer.RotationEnabled ?? false,
     rotationFunction: answer.RotationLambdaARN ?? null,
+    rotationRules: rulesOf(answer.RotationRules),
   }
+}
+
+function rulesOf(rules: RotationRulesType | undefined): RotationRules | null {
+  const scheduleExpression = rules?.ScheduleExpression ?? null
+  const automaticallyAfterDays = rules?.AutomaticallyAfterDays ?? null
+  if (scheduleExpression === null && automaticallyAfterDays === null) return null
+  return { scheduleExpression, duration: rules?.Duration ?? null, automaticallyAfterDays }
 }
 
 async function read(

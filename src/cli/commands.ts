@@ -4,12 +4,14 @@ import type { CliCommand } from './command.ts'
 import { explain, lint } from './config-commands.ts'
 import { demo } from './demo-command.ts'
 import { reloadFleet, retireOld, rotateSecret, status } from './plan-commands.ts'
+import { plan } from './preview-command.ts'
 import { document, providers } from './print-commands.ts'
 
 export const COMMANDS: ReadonlyMap<string, CliCommand> = new Map([
   ['demo', demo],
   ['lint', lint],
   ['explain', explain],
+  ['plan', plan],
   ['rotate', rotateSecret],
   ['reload', reloadFleet],
   ['status', status],

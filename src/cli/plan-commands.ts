@@ -1,7 +1,7 @@
 /** The commands that act on a plan: rotate, reload, status, retire. */
 
 import { PullAuthError } from '../core/errors.ts'
-import { type JobPorts, reload, rotate } from '../core/job.ts'
+import { type JobPorts, publish, reload, rotate } from '../core/job.ts'
 import { type Plan, readPlan } from '../core/plan.ts'
 import type { VersionId } from '../core/ports.ts'
 import { retire, retiredCount } from '../core/retire.ts'
@@ -16,18 +16,23 @@ import { connect, wire } from '../wiring.ts'
 import type { CliCommand, CommandContext, CommandResult } from './command.ts'
 import { textTable } from './table.ts'
 
-const PLAN_OPTION = { plan: { type: 'string' }, region: { type: 'string' } } as const
-const PLAN_HELP = {
+export const PLAN_OPTION = { plan: { type: 'string' }, region: { type: 'string' } } as const
+export const PLAN_HELP = {
   plan: 'the plan file, YAML or JSON; - for standard input',
   region: 'AWS Region; default: the environment’s',
 }
 
-function prepare({ terminal, options, journal }: CommandContext): { plan: Plan; ports: JobPorts } {
+/** What the plan file says, not yet checked. */
+export function readPlanFile({ terminal, options }: CommandContext): { value: unknown; path: string } {
   const path = options['plan']
-  if (typeof path !== 'string') {
-    throw new PullAuthError('PLAN_MISSING', 'This command needs a plan.', 'Name one: --plan ecs-pull-auth.yaml')
-  }
-  const plan = readPlan(parsePlanText(terminal.readFile(path).toString('utf8'), path), path, PROVIDERS)
+  if (typeof path === 'string') return { value: parsePlanText(terminal.readFile(path).toString('utf8'), path), path }
+  throw new PullAuthError('PLAN_MISSING', 'This command needs a plan.', 'Name one: --plan ecs-pull-auth.yaml')
+}
+
+function prepare(cx: CommandContext): { plan: Plan; ports: JobPorts } {
+  const { terminal, options, journal } = cx
+  const { value, path } = readPlanFile(cx)
+  const plan = readPlan(value, path, PROVIDERS)
   const region = options['region']
   return { plan, ports: wire(connect(terminal.env, typeof region === 'string' ? region : undefined), journal) }
 }
@@ -39,14 +44,29 @@ function command(summary: string, run: (cx: CommandContext) => Promise<CommandRe
 export const rotateSecret = command('Mint, merge, prove and promote; the fleet is left alone.', async (cx) => {
   const { plan, ports } = prepare(cx)
   const outcome = await rotate(ports, plan, randomVersionId(), false)
+  const { outputs, problem } = await publish(ports, plan, outcome.version)
   const rows = outcome.registries
     .map(provenData)
     .map(({ registry, image, verdict, expiresAt }) => [registry, image, verdict, expiresAt ?? '-'])
   const what = outcome.changed ? 'is current now' : 'is current; there was nothing to rotate'
   const text = [`Version ${outcome.version} of ${outcome.secret} ${what}.`]
   if (rows.length > 0) text.push(textTable(['registry', 'probe', 'verdict', 'expires'], rows))
+  if (outputs.length > 0)
+    text.push(
+      textTable(
+        ['output', 'target', 'outcome'],
+        outputs.map(({ kind, target, outcome: what }) => [kind, target, what]),
+      ),
+    )
+  if (problem !== null) text.push(`${problem.code}: ${problem.message}\n${problem.hint}`)
   if (plan.fleet !== null) text.push('Next: ecs-pull-auth reload')
-  return { exit: 0, json: { ok: true, ...rotateData(outcome) }, text: text.join('\n\n') }
+  const json = {
+    ok: problem === null,
+    ...rotateData(outcome),
+    outputs,
+    problem: problem === null ? null : errorData(problem),
+  }
+  return { exit: problem === null ? 0 : 1, json, text: text.join('\n\n') }
 })
 
 export const reloadFleet = command(

@@ -1,19 +1,11 @@
 /** What the user asks for: one schema for all shells, validated in one place (design section 3). */
 
+import { MARGIN, refuseUnsafe } from './cadence.ts'
 import { PullAuthError } from './errors.ts'
-import {
-  durationSeconds,
-  type Fields,
-  isObject,
-  join,
-  nearest,
-  objectAt,
-  readFields,
-  refuseUnknown,
-  tableSchema,
-} from './fields.ts'
+import { type Fields, isObject, join, nearest, objectAt, readFields, refuseUnknown, tableSchema } from './fields.ts'
 import { type ImageReference, parseImage } from './image.ts'
 import type { FieldProblem, FieldTable, JsonValue, Provider } from './ports.ts'
+import { readSchedule, type Schedule } from './schedule.ts'
 import type { AuthFormat } from './stored-config.ts'
 
 export interface Plan {
@@ -23,6 +15,8 @@ export interface Plan {
   readonly registries: readonly PlannedRegistry[]
   /** null: the plan only rotates. */
   readonly fleet: FleetPlan | null
+  /** null: who asks for rotations, and when, is not the plan's business. */
+  readonly rotation: Schedule | null
 }
 
 export interface PlannedRegistry {
@@ -30,6 +24,8 @@ export interface PlannedRegistry {
   readonly key: string
   readonly provider: Provider
   readonly config: unknown
+  /** Names of the secrets that the provider reads. */
+  readonly secrets: readonly string[]
   /** Seconds asked of the provider; null = its default. */
   readonly ttl: number | null
   readonly probe: string
@@ -53,7 +49,7 @@ export interface FleetPlan {
 
 export type ProviderTable = ReadonlyMap<string, Provider>
 
-const PLAN_NAMES = ['version', 'secret', 'format', 'registries', 'fleet', 'outputs']
+const PLAN_NAMES = ['version', 'secret', 'format', 'registries', 'fleet', 'rotation', 'outputs']
 
 const PLAN_FIELDS: FieldTable = {
   secret: { kind: 'secret', required: true, description: 'The stored config.', example: 'prod/ecs/agent-config' },
@@ -123,14 +119,37 @@ const FLEET_FIELDS: FieldTable = {
   },
 }
 
+const ROTATION_FIELDS: FieldTable = {
+  schedule: {
+    kind: 'string',
+    required: true,
+    description:
+      'When to rotate: rate or cron as Secrets Manager takes it, every 4 hours at most; or a faster rate for EventBridge Scheduler, every 15 minutes at most.',
+    example: 'rate(4 hours)',
+  },
+  window: {
+    kind: 'duration',
+    description:
+      'Rotation window of Secrets Manager in hours. Default 1h for a schedule in hours, to the end of the UTC day for one in days.',
+    example: '1h',
+  },
+}
+
 const OUTPUT_KINDS = ['repository-credentials', 'ecr-pull-through-cache', 's3']
 const TARGET_KEY = /^(?:tag:.{1,128}|tag-key|InstanceIds|resource-groups:(?:Name|ResourceTypeFilters))$/u
 
 /**
- * A parsed YAML or JSON value as a plan. Throws PLAN_INVALID with every problem by field, or PLAN_UNSUPPORTED.
- * `origin` is what messages call it: a file, a parameter, "the inputs".
+ * A parsed YAML or JSON value as a plan. Throws PLAN_INVALID with every problem by field, PLAN_UNSUPPORTED, or
+ * CADENCE_UNSAFE. `origin` is what messages call it: a file, a parameter, "the inputs".
  */
 export function readPlan(value: unknown, origin: string, providers: ProviderTable): Plan {
+  const plan = readUnjudgedPlan(value, origin, providers)
+  refuseUnsafe(plan, origin)
+  return plan
+}
+
+/** Without a judgement of its schedule: for those who show what is wrong with it. */
+export function readUnjudgedPlan(value: unknown, origin: string, providers: ProviderTable): Plan {
   const problems: FieldProblem[] = []
   const raw = objectAt(value, '', problems)
   const plan = isObject(value) ? readParts(raw, providers, problems) : null
@@ -149,6 +168,7 @@ function readParts(raw: Fields, providers: ProviderTable, problems: FieldProblem
     format: (head['format'] ?? 'dockercfg') as AuthFormat,
     registries: readRegistries(raw['registries'], providers, problems),
     fleet: raw['fleet'] === undefined ? null : readFleet(raw['fleet'], problems),
+    rotation: raw['rotation'] === undefined ? null : readRotation(raw['rotation'], problems),
   }
 }
 
@@ -205,7 +225,12 @@ function readRegistry(
   const config = provider.parse(fields, key)
   if (isProblems(config)) problems.push(...config.map(({ field, problem }) => ({ field: join(path, field), problem })))
   const proof = fields['proof'] === 'login-only' ? 'login-only' : 'pull'
-  return { key, provider, config, ttl, probe, proof }
+  return { key, provider, config, secrets: secretsOf(provider, fields), ttl, probe, proof }
+}
+
+function secretsOf({ options }: Provider, fields: Fields): readonly string[] {
+  const names = Object.keys(options).filter((name) => options[name]?.kind === 'secret')
+  return names.flatMap((name) => (typeof fields[name] === 'string' ? [fields[name]] : []))
 }
 
 function isProblems(value: unknown): value is readonly FieldProblem[] {
@@ -286,6 +311,16 @@ function readFleet(value: unknown, problems: FieldProblem[]): FleetPlan {
   return fleet
 }
 
+function readRotation(value: unknown, problems: FieldProblem[]): Schedule | null {
+  const fields = readFields(ROTATION_FIELDS, objectAt(value, 'rotation', problems), 'rotation', problems)
+  const { schedule: expression, window } = fields
+  if (typeof expression !== 'string') return null
+  const schedule = readSchedule(expression, typeof window === 'number' ? window : null)
+  if (!('problem' in schedule)) return schedule
+  problems.push({ ...schedule, field: join('rotation', schedule.field) })
+  return null
+}
+
 /** The bounds of SendCommand (facts/ssm-fleet-reload.md section 5) and of our own document. */
 function fleetProblems(fleet: FleetPlan): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
@@ -358,6 +393,7 @@ function defined(fields: Fields): Fields {
 export function planSchema(providers: ProviderTable): JsonValue {
   const head = tableSchema(PLAN_FIELDS)
   const fleet = tableSchema(FLEET_FIELDS)
+  const rotation = tableSchema(ROTATION_FIELDS)
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'ecs-pull-auth plan',
@@ -379,6 +415,7 @@ export function planSchema(providers: ProviderTable): JsonValue {
         required: ['targets'],
         properties: { targets: targetsSchema(), ...fleet.properties },
       },
+      rotation: { type: 'object', additionalProperties: false, ...rotation },
       outputs: {
         type: 'array',
         items: { type: 'object', required: ['kind'], properties: { kind: { enum: OUTPUT_KINDS } } },
@@ -412,6 +449,5 @@ function targetsSchema(): JsonValue {
 
 /** The least life, in seconds, that a credential must have left when it is published: a whole rollout and a margin. */
 export function leastLife(plan: Plan): number {
-  const margin = durationSeconds('5m') ?? 0
-  return (plan.fleet?.timeout ?? 0) + margin
+  return (plan.fleet?.timeout ?? 0) + MARGIN
 }

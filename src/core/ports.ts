@@ -74,6 +74,18 @@ export interface SecretDescription {
   readonly versions: ReadonlyMap<VersionId, readonly string[]>
   readonly rotationEnabled: boolean
   readonly rotationFunction: string | null
+  /** null: it has no schedule. */
+  readonly rotationRules: RotationRules | null
+}
+
+/** When Secrets Manager rotates a secret, in its own words. */
+export interface RotationRules {
+  /** `rate(…)` or `cron(…)`. */
+  readonly scheduleExpression: string | null
+  /** `3h`; null = the default window. */
+  readonly duration: string | null
+  /** Without an expression it is the schedule; beside one Secrets Manager works it out from there. */
+  readonly automaticallyAfterDays: number | null
 }
 
 export interface StoredVersion {

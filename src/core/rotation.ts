@@ -4,6 +4,7 @@
  * under a private label. Fault rules: facts/secrets-manager-rotation.md section 11.
  */
 
+import { warnOfCadence } from './cadence.ts'
 import { isCode, PullAuthError } from './errors.ts'
 import { labelPrefix, mintLabel } from './mint-label.ts'
 import { leastLife, type Plan, type PlannedRegistry, type ProviderTable } from './plan.ts'
@@ -13,6 +14,7 @@ import type {
   Millis,
   Minted,
   MintRequest,
+  ObjectStore,
   ProviderContext,
   PullVerifier,
   SecretArn,
@@ -35,6 +37,7 @@ import {
 
 export interface RotationPorts extends ProviderContext {
   readonly store: SecretStore
+  readonly objects: ObjectStore
   readonly verify: PullVerifier
   readonly providers: ProviderTable
 }
@@ -69,6 +72,7 @@ export async function createVersion(cx: RotationPorts, attempt: Attempt): Promis
   const pending = await readOrNull(cx.store, secret.arn, attempt.version)
   if (pending !== null) return await judgeExisting(cx, attempt, secret.arn, pending, before)
 
+  warnOfCadence(cx.journal, attempt.plan, secret)
   const config = readStoredConfig(before.text, secret.name)
   rehearseMerge(cx, attempt.plan, config, secret.name)
   leaveTimeToMint(cx.clock, attempt)

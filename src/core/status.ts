@@ -1,5 +1,6 @@
 /** What is current, how long it lives, and which instances run it. Reads only. */
 
+import { judgeRealSchedule } from './cadence.ts'
 import { lintStored } from './lint.ts'
 import type { Plan } from './plan.ts'
 import type { Millis, SecretArn, VersionId } from './ports.ts'
@@ -50,7 +51,9 @@ export async function readStatus(cx: RotationPorts & RolloutPorts, plan: Plan): 
     rollout,
     rollingOut,
   }
-  return { ...report, findings: [...findingsOf(report, plan, cx.clock.now()), ...mistakes] }
+  const { finding } = judgeRealSchedule(plan, secret)
+  const findings = [...findingsOf(report, plan, cx.clock.now()), ...(finding === null ? [] : [finding]), ...mistakes]
+  return { ...report, findings }
 }
 
 async function readConfig(

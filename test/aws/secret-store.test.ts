@@ -54,6 +54,7 @@ describe('describe', () => {
         ]),
         rotationEnabled: false,
         rotationFunction: null,
+        rotationRules: null,
       })
     }
   })
@@ -63,8 +64,12 @@ describe('describe', () => {
     aws.secrets.configureRotation('s', 'arn:aws:lambda:us-east-1:123456789012:function:f')
     const described = await store.describe('s')
     assert.deepEqual(
-      [described.rotationEnabled, described.rotationFunction],
-      [true, 'arn:aws:lambda:us-east-1:123456789012:function:f'],
+      [described.rotationEnabled, described.rotationFunction, described.rotationRules],
+      [
+        true,
+        'arn:aws:lambda:us-east-1:123456789012:function:f',
+        { scheduleExpression: 'rate(4 hours)', duration: null, automaticallyAfterDays: null },
+      ],
     )
     await ask('CancelRotateSecret', { SecretId: 's' })
     assert.equal((await store.describe('s')).rotationEnabled, false)

@@ -20,7 +20,7 @@ import { readStoredConfig, resolveImage } from '../../src/core/stored-config.ts'
 import { SecretsManagerDouble } from '../aws/secrets-manager.ts'
 import { World } from '../aws/world.ts'
 import { type InProcessClient, inProcessClient } from '../doubles/in-process.ts'
-import { noIdentity } from '../doubles/no-identity.ts'
+import { noIdentity, noObjects } from '../doubles/no-identity.ts'
 import { type VirtualClock, virtualClock } from '../doubles/virtual-clock.ts'
 
 export interface Token {
@@ -104,6 +104,7 @@ export function startWorld(options: { ttl?: number; text?: string; nodes?: numbe
       verify: async (image, { password }) => world.proof?.(image) ?? verdict(world, password.reveal()),
       providers: new Map(),
       readSecret: async () => new Secret(''),
+      objects: noObjects,
       ...noIdentity,
     },
     current: () => {
@@ -138,8 +139,17 @@ function planFor(world: () => TestWorld, ttl: number): Plan {
     secret: SECRET,
     format: 'dockercfg',
     registries: [
-      { key: 'registry.acme.com', provider: tokenSource(world), config: {}, ttl, probe: PROBE, proof: 'pull' },
+      {
+        key: 'registry.acme.com',
+        provider: tokenSource(world),
+        config: {},
+        secrets: [],
+        ttl,
+        probe: PROBE,
+        proof: 'pull',
+      },
     ],
+    outputs: [],
     fleet: {
       targets: { 'tag:ecs-pull-auth': ['prod'] },
       document: 'ecs-pull-auth-reload',
@@ -150,6 +160,7 @@ function planFor(world: () => TestWorld, ttl: number): Plan {
       jitter: 0,
       drain: 300,
     },
+    rotation: null,
   }
 }
 

@@ -1,0 +1,106 @@
+/** `plan`: everything a rotation would do, told before it does it. */
+
+import { type Cadence, frequencyText, judgeRealSchedule, missText } from '../core/cadence.ts'
+import { readUnjudgedPlan } from '../core/plan.ts'
+import { durationText } from '../core/schedule.ts'
+import { type Preview, previewOf } from '../preview.ts'
+import { PROVIDERS } from '../registries/table.ts'
+import { connect } from '../wiring.ts'
+import type { CliCommand } from './command.ts'
+import { PLAN_HELP, PLAN_OPTION, readPlanFile } from './plan-commands.ts'
+import { textFacts } from './table.ts'
+
+export const plan: CliCommand = {
+  summary: 'Everything a rotation would do, and whether its schedule is safe; asks nobody.',
+  usage: '--plan FILE',
+  options: { ...PLAN_OPTION, live: { type: 'boolean' } },
+  optionHelp: { ...PLAN_HELP, live: 'also judge the schedule that the secret really has (DescribeSecret)' },
+  least: 0,
+  most: 0,
+  run: async (cx) => {
+    const { value, path } = readPlanFile(cx)
+    const wanted = readUnjudgedPlan(value, path, PROVIDERS)
+    const region = cx.options['region']
+    const ask = async () => {
+      const { store } = connect(cx.terminal.env, typeof region === 'string' ? region : undefined)
+      return judgeRealSchedule(wanted, await store.describe(wanted.secret))
+    }
+    const preview = previewOf(wanted, cx.options['live'] === true ? await ask() : null)
+    return { exit: preview.ok ? 0 : 1, json: preview, text: previewText(preview) }
+  },
+}
+
+type Facts = readonly (readonly [string, string])[]
+
+/** In the order in which a rotation does it. */
+function previewText(preview: Preview): string {
+  const { secret, format, registries } = preview
+  const parts: readonly (readonly [string, Facts])[] = [
+    [`Mint, and merge into ${secret} (${format})`, registries.map(mintFact)],
+    ['Prove', registries.map(proofFact)],
+    ['Promote', [['AWSCURRENT', 'by compare-and-swap, and only if every proof is good']]],
+    ...fleetParts(preview),
+    ['Schedule', scheduleFacts(preview)],
+  ]
+  return parts.map(([title, facts]) => `${title}\n${textFacts(facts)}`).join('\n\n')
+}
+
+function mintFact({ registry, provider, class: rotation, life, secrets, identity }: Preview['registries'][number]) {
+  const source = secrets.length > 0 ? `with secret ${secrets.join(', ')}` : `as ${identity.join(' or ')}`
+  const lives = life === null ? 'no known expiry' : `lives ${durationText(life)}`
+  const kind = provider === rotation ? provider : `${provider} (${rotation})`
+  return [registry, `${kind}, ${lives}, ${source}`] as const
+}
+
+function proofFact({ registry, probe, proof }: Preview['registries'][number]) {
+  return [registry, proof === 'pull' ? `pull ${probe}` : `log in for ${probe}, which anybody may pull`] as const
+}
+
+function fleetParts({ fleet, registries }: Preview): readonly (readonly [string, Facts])[] {
+  if (fleet === null) return [['Reload', [['no fleet', 'the plan only rotates; nothing is reloaded or revoked']]]]
+  const targets = Object.entries(fleet.targets).map(([key, values]) => `${key} = ${values.join(' or ')}`)
+  const reload: Facts = [
+    ['targets', targets.join(', and ')],
+    ['document', `${fleet.document} (${fleet.mode})`],
+    [
+      'waves',
+      `${fleet.maxConcurrency} at a time, ${durationText(fleet.jitter)} jitter, stopped by more than ${fleet.maxErrors} errors`,
+    ],
+    ['timeout', durationText(fleet.timeout)],
+    ['drain', durationText(fleet.drain)],
+  ]
+  const retire = registries.map(({ registry, revoke }) => [registry, RETIRED[revoke]] as const)
+  return [
+    ['Reload', reload],
+    ['Retire, when every instance has the new version and the drain time is over', retire],
+  ]
+}
+
+const RETIRED: Readonly<Record<Preview['registries'][number]['revoke'], string>> = {
+  immediate: 'the old credential is revoked',
+  'by-expiry': 'the old credential expires by itself',
+  none: 'left alone: whoever made it revokes it',
+}
+
+function scheduleFacts({ rotation, proposal, live }: Preview): Facts {
+  return [
+    ...(rotation === null
+      ? [['plan', 'has no schedule: something else asks for rotations'] as const]
+      : cadenceFacts('plan', rotation)),
+    ...(live === null || live.cadence === null ? [] : cadenceFacts('secret', live.cadence)),
+    ...(live?.finding ? [['finding', live.finding] as const] : []),
+    ...(rotation?.ok ? [] : [['proposal', proposal.text] as const]),
+  ]
+}
+
+function cadenceFacts(whose: string, cadence: Cadence): Facts {
+  const { expression, window, by } = cadence.schedule
+  const how =
+    by === 'secrets-manager'
+      ? `${expression}, window ${durationText(window)}, by Secrets Manager`
+      : `${expression}, by EventBridge Scheduler calling RotateSecret`
+  return [
+    [whose, `${how}: ${frequencyText(cadence)}${cadence.ok ? `; ${missText(cadence)}` : ''}`],
+    ...cadence.registries.map(({ registry, verdict, text }) => [verdict, `${registry}: ${text}`] as const),
+  ]
+}

@@ -1,0 +1,56 @@
+/** What a rotation would do, as plain data: from the plan alone, and from the secret's real schedule where it was asked. */
+
+import { type Cadence, judgeCadence, lifeOf, type Proposal, proposeSchedule, type RealCadence } from './core/cadence.ts'
+import type { Plan, PlannedRegistry } from './core/plan.ts'
+import type { RotationClass } from './core/ports.ts'
+
+export interface Preview {
+  /** No schedule lets a credential die. */
+  readonly ok: boolean
+  readonly secret: string
+  readonly format: string
+  readonly registries: readonly RegistryPreview[]
+  readonly fleet: Plan['fleet']
+  /** null: the plan has no schedule. */
+  readonly rotation: Cadence | null
+  readonly proposal: Proposal
+  /** null: the secret was not asked. */
+  readonly live: RealCadence | null
+}
+
+interface RegistryPreview {
+  readonly registry: string
+  readonly provider: string
+  readonly class: RotationClass
+  /** Seconds; null = does not expire, or nobody can know from the plan. */
+  readonly life: number | null
+  /** Names of the secrets that it is made from, never their values. */
+  readonly secrets: readonly string[]
+  /** Who the source believes us to be, where no secret is kept for it. */
+  readonly identity: readonly string[]
+  readonly probe: string
+  readonly proof: 'pull' | 'login-only'
+  readonly revoke: 'immediate' | 'by-expiry' | 'none'
+}
+
+/** Whatever the providers' own fields say stays out: only what this tool understands is shown. */
+export function previewOf(plan: Plan, live: RealCadence | null): Preview {
+  const rotation = plan.rotation === null ? null : judgeCadence(plan, plan.rotation)
+  return {
+    ok: rotation?.ok !== false && (live?.finding ?? null) === null,
+    secret: plan.secret,
+    format: plan.format,
+    registries: plan.registries.map(registryPreview),
+    fleet: plan.fleet,
+    rotation,
+    proposal: proposeSchedule(plan),
+    live,
+  }
+}
+
+function registryPreview(registry: PlannedRegistry): RegistryPreview {
+  const { key, provider, secrets, probe, proof } = registry
+  const { rotation, revoke, identity } = provider.traits
+  const life = lifeOf(registry)
+  return { registry: key, provider: provider.kind, class: rotation, life, secrets, identity, probe, proof, revoke }
+}
