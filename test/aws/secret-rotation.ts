@@ -142,7 +142,9 @@ export class SecretRotation {
 
   /** The whole rotation again from createSecret, under the same version (section 4). */
   async #attempts(secret: StoredSecret, run: RotationRun): Promise<void> {
-    for (let attempt = 1; attempt <= (this.#setup.attempts ?? 3); attempt += 1) {
+    const { attempts = 3, retryAfter = 0 } = this.#setup
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      if (attempt > 1 && retryAfter > 0) await this.#world.clock.sleep(retryAfter, this.#world.closing)
       if (secret.run !== run || this.#world.closing.aborted) return
       const error = await this.#fourSteps(secret, run)
       if (secret.run !== run) return

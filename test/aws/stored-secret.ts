@@ -18,6 +18,8 @@ export interface RotationSetup {
   readonly functions?: readonly string[]
   /** How often a failing rotation is tried as a whole; AWS says "several times". Default 3. */
   readonly attempts?: number
+  /** Milliseconds between two of them; AWS does not tell. Default 0. */
+  readonly retryAfter?: number
   /** A pending version counts as the function's only with the event's RotationToken: as with an assumed role. Default true. */
   readonly requireRotationToken?: boolean
 }

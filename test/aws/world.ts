@@ -25,15 +25,24 @@ export class World {
   readonly account: string
   readonly partition = 'aws'
   readonly #onEvent: EventHandler
+  readonly #newId: () => string
   readonly #tasks = new Set<Promise<void>>()
   readonly #failures: unknown[] = []
   readonly #closing = new AbortController()
 
-  constructor(options: { clock: Clock; region: string; account: string; onEvent?: EventHandler | undefined }) {
+  /** `newId`: UUIDs; random by default, in a row where a run must be the same every time. */
+  constructor(options: {
+    clock: Clock
+    region: string
+    account: string
+    onEvent?: EventHandler | undefined
+    newId?: () => string
+  }) {
     this.clock = options.clock
     this.region = options.region
     this.account = options.account
     this.#onEvent = options.onEvent ?? (() => {})
+    this.#newId = options.newId ?? randomUUID
   }
 
   get closing(): AbortSignal {
@@ -45,7 +54,7 @@ export class World {
   }
 
   newId(): string {
-    return randomUUID()
+    return this.#newId()
   }
 
   emit(event: { type: string; source: string; resources?: readonly string[]; detail: Json }): void {

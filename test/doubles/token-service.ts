@@ -1,6 +1,6 @@
 /** The token service of a registry: who asks, what is granted, and the bearer that carries it (distribution's token spec). */
 
-import { createHmac, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { type Account, matchesRepository, type TokenStore } from './tokens.ts'
 
 export interface TokenServiceOptions {
@@ -38,9 +38,10 @@ export const SERVICE = 'test-registry'
 const BEARER_SECONDS = 300
 
 export function createTokenService(options: TokenServiceOptions): TokenService {
-  const key = randomBytes(32)
+  const key = randomBytes(32).toString('hex')
   const opaqueBearers = new Map<string, string>()
-  const sign = (payload: string) => createHmac('sha256', key).update(payload).digest('base64url')
+  // No HMAC: nobody attacks a double, and one call is several times as fast.
+  const sign = (payload: string) => hash('sha256', `${key}.${payload}`, 'base64url')
 
   const issue = (subject: string, repository: string | null, pulls: boolean): string => {
     const seconds = Math.floor(options.now() / 1000)

@@ -1,0 +1,54 @@
+/** Virtual time for many actors at once: it goes on only when all of them wait, and to the earliest one that does. */
+
+import { setImmediate } from 'node:timers/promises'
+import type { Clock, Millis } from '../../src/core/ports.ts'
+
+interface Timer {
+  readonly at: Millis
+  readonly ring: () => void
+}
+
+export const START: Millis = Date.UTC(2026, 10, 24)
+
+export class Timeline implements Clock {
+  #now = START
+  /** The earliest first; of those at the same time the one that was set first. */
+  readonly #timers: Timer[] = []
+
+  now(): Millis {
+    return this.#now
+  }
+
+  sleep(ms: Millis, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    return new Promise((resolve) => this.after(ms, resolve))
+  }
+
+  /** Returns what takes the timer back. */
+  after(ms: Millis, ring: () => void): () => void {
+    const timer = { at: this.#now + Math.max(0, ms), ring }
+    const later = this.#timers.findIndex(({ at }) => at > timer.at)
+    this.#timers.splice(later < 0 ? this.#timers.length : later, 0, timer)
+    return () => {
+      const at = this.#timers.indexOf(timer)
+      if (at >= 0) this.#timers.splice(at, 1)
+    }
+  }
+
+  /** Until nobody waits for a time any more. */
+  async run(): Promise<void> {
+    for (;;) {
+      // A macrotask comes after every promise that can go on by itself: now nothing moves until time does.
+      await setImmediate()
+      const next = this.#timers.shift()
+      if (next === undefined) return
+      this.#now = next.at
+      next.ring()
+    }
+  }
+
+  /** Nobody may be waiting. */
+  advanceTo(at: Millis): void {
+    this.#now = Math.max(this.#now, at)
+  }
+}

@@ -1,0 +1,469 @@
+/**
+ * A whole world in one process: both AWS doubles with their engines, a GitLab, two registries, a fleet, a queue, and the
+ * shipped functions, job, provider and pull verifier between them. No socket, no chance, no wall clock.
+ */
+
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import type { SSMClient } from '@aws-sdk/client-ssm'
+import { type BatchResponse, createReactHandler } from '../../lambda/react-handler.ts'
+import { createRotateHandler, type LambdaWorld } from '../../lambda/rotate-handler.ts'
+import { createFleet } from '../../src/aws/fleet.ts'
+import { createSecretStore } from '../../src/aws/secret-store.ts'
+import { asPullAuthError } from '../../src/core/errors.ts'
+import { type JobPorts, type JobReport, runJob } from '../../src/core/job.ts'
+import { mintLabel } from '../../src/core/mint-label.ts'
+import { type Plan, readPlan } from '../../src/core/plan.ts'
+import type { Journal, Millis, VersionId } from '../../src/core/ports.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { mergeEntries, readStoredConfig } from '../../src/core/stored-config.ts'
+import { PROVIDERS } from '../../src/registries/table.ts'
+import { createPullVerifier } from '../../src/registries/verify.ts'
+import { secretReader } from '../../src/wiring.ts'
+import { SecretsManagerDouble } from '../aws/secrets-manager.ts'
+import { SsmDouble } from '../aws/ssm.ts'
+import type { RotationEvent, StoredSecret } from '../aws/stored-secret.ts'
+import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
+import { type AwsEvent, World } from '../aws/world.ts'
+import { createGitlab } from '../doubles/gitlab.ts'
+import { noIdentity, noObjects } from '../doubles/no-identity.ts'
+import { createRegistry } from '../doubles/registry.ts'
+import { Calls, Invocation } from './calls.ts'
+import { awsClient, plainHttp, type Site } from './clients.ts'
+import type { Strike } from './faults.ts'
+import { Ledger } from './ledger.ts'
+import { Node } from './node.ts'
+import { Queue } from './queue.ts'
+import { START, Timeline } from './timeline.ts'
+import { MARK, Watch } from './watch.ts'
+
+export interface Setup {
+  /** Whether Secrets Manager has a rotation function for the secret, and events reach the event function. */
+  readonly functions: boolean
+  /** How often Secrets Manager tries a rotation, and after what time again. */
+  readonly attempts?: number
+  readonly retryAfter?: Millis
+  /** Orders calls that are made at once. */
+  readonly seed: number
+  readonly strikes: readonly Strike[]
+  readonly tell: ((line: string) => void) | null
+}
+
+const SECRET = 'prod/ecs/agent-config'
+const ROOT = { name: 'prod/gitlab/root', token: `glpat-${MARK}-root` }
+const KEPT = { name: 'prod/kept/pull', username: 'keeper', password: `${MARK}-kept` }
+const GITLAB = '127.0.0.1:8080'
+/** Registry keys: one whose tokens are minted, one whose credential a person keeps. */
+const MINTED_KEY = '127.0.0.2:5000'
+const KEPT_KEY = '127.0.0.3:5000'
+const MANAGED = [MINTED_KEY, KEPT_KEY]
+const DOCUMENT = 'ecs-pull-auth-reload'
+const FUNCTION = 'arn:aws:lambda:eu-west-1:111122223333:function:ecs-pull-auth-rotate'
+const TTL_HOURS = 12
+const HOUR: Millis = 3_600_000
+/** The functions' timeout. */
+const FUNCTION_TIME: Millis = 60_000
+/** A workflow's job that gets no answer is cancelled after a while. */
+const JOB_TIME: Millis = 60 * 60_000
+
+const PLAN: Plan = readPlan(
+  {
+    version: 1,
+    secret: SECRET,
+    registries: {
+      [MINTED_KEY]: {
+        provider: 'gitlab',
+        url: `http://${GITLAB}`,
+        group: 'acme',
+        root: ROOT.name,
+        ttl: `${TTL_HOURS}h`,
+        probe: `${MINTED_KEY}/acme/app:stable`,
+      },
+      [KEPT_KEY]: { provider: 'static', credential: KEPT.name, probe: `${KEPT_KEY}/acme/app:stable` },
+    },
+    fleet: { targets: { 'tag:ecs-pull-auth': ['prod'] }, maxConcurrency: '2', jitter: '1s', timeout: '30m' },
+  },
+  'of the sweep',
+  PROVIDERS,
+)
+
+/** The parameters of deploy/document.json; what the script does is in node.ts. */
+const CONTENT = JSON.stringify({
+  schemaVersion: '2.2',
+  parameters: {
+    secretArn: { type: 'String', interpolationType: 'ENV_VAR', allowedPattern: '^arn:aws:secretsmanager:.+$' },
+    versionId: { type: 'String', interpolationType: 'ENV_VAR', allowedPattern: '^(any|[A-Za-z0-9-]{32,64})$' },
+    mode: { type: 'String', interpolationType: 'ENV_VAR', allowedValues: ['auth-only', 'replace'] },
+    jitterSeconds: { type: 'String', interpolationType: 'ENV_VAR', allowedPattern: '^[0-9]+$' },
+  },
+  mainSteps: [
+    { action: 'aws:runShellScript', name: 'reload', inputs: { runCommand: ['reload'], timeoutSeconds: '600' } },
+  ],
+})
+
+const FIRST_VERSION = uuid('f', 1) as VersionId
+const OWN = 'ECS_CLUSTER=prod\n# kept as it is\nECS_RESERVED_MEMORY=256\n'
+
+/** The stored config as an earlier rotation left it at START. */
+const FIRST_TEXT = (() => {
+  const mirror = `ECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA={"mirror.acme.example":{"auth":"bWlycm9yOmtlcHQ="}}\n`
+  const config = readStoredConfig(new Secret(OWN + mirror), SECRET)
+  const entry = { issuedAt: START, expiresAt: null, handle: null }
+  const handle = { api: `http://${GITLAB}/api/v4`, scope: 'groups/acme', id: 1, root: ROOT.name }
+  const expiresAt = START + TTL_HOURS * HOUR
+  const entries = [
+    { ...entry, registry: MINTED_KEY, provider: 'gitlab', expiresAt, handle },
+    { ...entry, registry: KEPT_KEY, provider: 'static' },
+  ]
+  const credentials = [
+    { registry: MINTED_KEY, username: 'gitlab+deploy-token-1', password: new Secret(tokenText(1)) },
+    { registry: KEPT_KEY, username: KEPT.username, password: new Secret(KEPT.password) },
+  ]
+  const state = { entries, superseded: [] }
+  return mergeEntries(config, credentials, { format: 'dockercfg', state, name: SECRET }).text.reveal()
+})()
+
+function tokenText(n: number): string {
+  return `gldt-${MARK}-${n}`
+}
+
+function uuid(kind: string, n: number): string {
+  return `${kind.repeat(8)}-0000-4000-8000-${String(n).padStart(12, '0')}`
+}
+
+export class SweepWorld {
+  readonly timeline = new Timeline()
+  readonly ledger = new Ledger(() => this.timeline.now())
+  readonly calls: Calls
+  readonly watch: Watch
+  readonly nodes: readonly Node[]
+  readonly stored: StoredSecret
+  readonly reports: { readonly version: string; readonly report: JobReport | null }[] = []
+  readonly #setup: Setup
+  readonly #aws: World
+  readonly #secrets: SecretsManagerDouble
+  readonly #ssm: SsmDouble
+  readonly #queue: Queue
+  readonly #operations: Operations
+  readonly #sites: ReadonlyMap<string, Site>
+  readonly #rotationTokens = new Set<string>()
+  readonly #counts = new Map<string, number>()
+  #edits = 0
+
+  constructor(setup: Setup) {
+    const { timeline, ledger } = this
+    this.#setup = setup
+    this.calls = new Calls(timeline, setup.strikes, setup.seed)
+    this.calls.edit = () => this.edit()
+    this.#queue = new Queue(timeline, (input) => this.#react(input))
+    this.#aws = new World({
+      clock: timeline,
+      region: 'eu-west-1',
+      account: '111122223333',
+      newId: () => uuid('0', this.#next('id')),
+      onEvent: (event) => this.#hear(event),
+    })
+    this.#aws.fail = (thrown) => this.watch.broken('defect', String(thrown instanceof Error ? thrown.stack : thrown))
+    this.#secrets = new SecretsManagerDouble(this.#aws, {
+      attempts: setup.attempts ?? 3,
+      retryAfter: setup.retryAfter ?? 60_000,
+      invokeLambda: (_, event) => this.#rotate(event),
+    })
+    this.stored = this.#secrets.create(SECRET, FIRST_TEXT, FIRST_VERSION)
+    this.#secrets.create(ROOT.name, ROOT.token, uuid('e', 1))
+    const { username, password } = KEPT
+    this.#secrets.create(KEPT.name, JSON.stringify({ username, password }), uuid('e', 2))
+    if (setup.functions) this.#secrets.configureRotation(SECRET, FUNCTION)
+
+    const ids = ['i-0a11c0ffee0000001', 'i-0a11c0ffee0000002', 'i-0a11c0ffee0000003']
+    this.#ssm = new SsmDouble(this.#aws, {
+      instances: ids.map((id) => ({ id, tags: { 'ecs-pull-auth': 'prod' } })),
+      visibility: { command: 0, counters: 0, invocations: 0 },
+      runner: { run: ({ instanceId, env }) => this.#node(instanceId).run(env) },
+    })
+    this.#ssm.publishDocument(DOCUMENT, CONTENT)
+    this.#operations = this.#watched({ ...this.#secrets.operations(), ...this.#ssm.operations() })
+    this.nodes = ids.map((id) => {
+      const parts = {
+        timeline,
+        calls: this.calls,
+        operations: this.#operations,
+        invocation: (name: string) => this.#invocation(name, 600_000, async () => undefined),
+        onLoaded: (node: Node) => this.watch.loaded(node),
+      }
+      return new Node(id, FIRST_TEXT, FIRST_VERSION, parts)
+    })
+    this.watch = new Watch({
+      timeline,
+      ledger,
+      nodes: this.nodes,
+      managed: MANAGED,
+      leastLife: (PLAN.fleet?.timeout ?? 0) * 1000,
+      textAt: (label) => this.stored.text(label),
+    })
+    this.#sites = this.#openSites()
+    this.watch.edited(FIRST_TEXT)
+    this.calls.tell = setup.tell
+    this.watch.tell = setup.tell
+    ledger.onRemoved = (account) => this.watch.revoked(account)
+  }
+
+  // ── What happens from outside ──────────────────────────────────────────────────────────────────────────────────────
+
+  /** The schedule's own RotateSecret. False: an earlier rotation is not complete, and is tried again. */
+  rotateOnSchedule(): string | null {
+    const version = uuid('5', this.#next('schedule'))
+    try {
+      this.#run('RotateSecret', { SecretId: SECRET, ClientRequestToken: version })
+      this.#setup.tell?.(`──── the schedule rotates to ${version}`)
+      return version
+    } catch (thrown) {
+      if (!(thrown instanceof AwsRefusal)) throw thrown
+      this.#setup.tell?.(`──── the schedule finds a rotation that is not complete`)
+      return null
+    }
+  }
+
+  /** A workflow runs the Action. `given`: its credentials come with the run, so it writes by itself. */
+  async act(given = false): Promise<string> {
+    const version = uuid('a', this.#next('action'))
+    const invocation = this.#invocation(`action ${version.slice(-1)}`, JOB_TIME, () => this.act(given))
+    this.#setup.tell?.(`──── an Action runs for ${version}`)
+    const journal: Journal = {
+      mask: () => undefined,
+      phase: (title) => this.watch.printed(title),
+      info: (message, detail) => this.watch.printed(`${message} ${JSON.stringify(detail ?? {})}`),
+      warn: (message, detail) => this.watch.printed(`${message} ${JSON.stringify(detail ?? {})}`),
+    }
+    const job = runJob(this.#ports(invocation, journal), PLAN, version as VersionId, given).then(
+      (report) => this.#finished(version, report),
+      (thrown) => this.#failed(version, thrown),
+    )
+    await Promise.race([job, invocation.killed])
+    return version
+  }
+
+  /** Somebody changes a line that is none of ours, with whatever is current. */
+  edit(): void {
+    this.#edits += 1
+    const text = (this.stored.text('AWSCURRENT') ?? '').replace(/^(ECS_RESERVED_MEMORY=)\d+$/m, `$1${256 + this.#edits}`)
+    this.watch.edited(text)
+    this.#setup.tell?.(`──── somebody edits ECS_RESERVED_MEMORY`)
+    const input = { SecretId: SECRET, ClientRequestToken: uuid('b', this.#edits), SecretString: text }
+    this.#run('PutSecretValue', { ...input, VersionStages: ['AWSCURRENT'] })
+  }
+
+  /** From here on nothing is struck any more. */
+  disarm(): void {
+    this.calls.armed = false
+  }
+
+  /** Until everything has come to rest. */
+  async rest(): Promise<void> {
+    await this.timeline.run()
+    for (const node of this.nodes) this.watch.pulls(node)
+  }
+
+  labelHolder(label: string): string | undefined {
+    return this.stored.versions.holder(label)
+  }
+
+  /** What must hold when everything is over. */
+  finish(): void {
+    const pending = this.labelHolder('AWSPENDING')
+    if (pending !== undefined && pending !== this.labelHolder('AWSCURRENT'))
+      this.watch.broken('I4', `AWSPENDING is stuck on ${pending}`)
+    for (const { detail } of this.#queue.dead)
+      this.watch.broken('I4', `the queue gave up an event: ${JSON.stringify(detail)}`)
+    this.watch.leaks(({ username }) => username !== KEPT.username)
+    for (const { order, invocations } of this.#ssm.rollouts()) {
+      this.watch.printed(JSON.stringify(order.parameters))
+      for (const { steps } of invocations) this.watch.printed(JSON.stringify(steps))
+    }
+    this.watch.searchPrinted([...this.#rotationTokens])
+  }
+
+  // ── The functions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #rotate(event: RotationEvent): Promise<{ readonly error?: string }> {
+    this.#rotationTokens.add(event.RotationToken)
+    const invocation = this.#invocation(`rotate ${event.Step}`, FUNCTION_TIME, () => this.#rotate(event))
+    const handler = createRotateHandler(this.#lambdaWorld(invocation))
+    const context = { getRemainingTimeInMillis: () => invocation.deadline - this.timeline.now() }
+    return (await this.#inTime(invocation, handler(event, context))) === null ? { error: 'failed' } : {}
+  }
+
+  #react(input: unknown): Promise<BatchResponse | null> {
+    const invocation = this.#invocation('react', FUNCTION_TIME, () => this.#react(input))
+    return this.#inTime(invocation, createReactHandler(this.#lambdaWorld(invocation))(input))
+  }
+
+  /** What a function returned; null when it threw or was stopped. */
+  async #inTime<T>(invocation: Invocation, work: Promise<T>): Promise<T | null> {
+    const stop = this.timeline.after(invocation.deadline - this.timeline.now(), () => invocation.kill())
+    const stopped = invocation.killed.then(() => null)
+    const ended = work.then(
+      (result) => result ?? ({} as T),
+      (thrown) => {
+        this.watch.printed(errorText(thrown))
+        return null
+      },
+    )
+    const result = await Promise.race([ended, stopped])
+    stop()
+    return result
+  }
+
+  #lambdaWorld(invocation: Invocation): LambdaWorld {
+    return {
+      clock: this.timeline,
+      plan: async () => PLAN,
+      wire: (journal) => this.#ports(invocation, journal),
+      log: (line) => this.#log(line),
+    }
+  }
+
+  #log(line: string): void {
+    this.watch.printed(line)
+    const { message, version } = JSON.parse(line)
+    if (message === 'Every instance runs the version.') this.watch.green(version, 'react')
+  }
+
+  #ports(invocation: Invocation, journal: Journal): JobPorts {
+    const client = awsClient(this.calls, invocation, this.#operations)
+    const store = createSecretStore(client as unknown as SecretsManagerClient)
+    const http = plainHttp(this.calls, invocation, this.#sites)
+    const clock = {
+      now: () => this.timeline.now(),
+      // A process that has ended does not wake up.
+      sleep: async (ms: Millis) => {
+        await this.timeline.sleep(ms)
+        if (!invocation.alive) await new Promise<never>(() => undefined)
+      },
+    }
+    return {
+      store,
+      fleet: createFleet(client as unknown as SSMClient),
+      http,
+      clock,
+      journal,
+      verify: createPullVerifier(http, clock),
+      providers: PROVIDERS,
+      readSecret: secretReader(store, clock),
+      objects: noObjects,
+      ...noIdentity,
+    }
+  }
+
+  #finished(version: string, report: JobReport): void {
+    this.reports.push({ version, report })
+    if (report.problem !== null) this.watch.printed(errorText(report.problem))
+    else if (report.rollout !== null) this.watch.green(report.version, 'the Action')
+  }
+
+  #failed(version: string, thrown: unknown): void {
+    this.reports.push({ version, report: null })
+    this.watch.printed(errorText(thrown))
+  }
+
+  // ── The doubles ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #invocation(name: string, time: Millis, again: () => Promise<unknown>): Invocation {
+    return new Invocation(`${name} #${this.#next('invocation')}`, this.timeline.now() + time, again)
+  }
+
+  #next(kind: string): number {
+    const next = (this.#counts.get(kind) ?? 0) + 1
+    this.#counts.set(kind, next)
+    return next
+  }
+
+  #node(id: string): Node {
+    const node = this.nodes.find((one) => one.id === id)
+    if (node === undefined) throw new Error(`There is no instance ${id}.`)
+    return node
+  }
+
+  /** EventBridge: the two rules of docs/lambda.md. */
+  async #hear(event: AwsEvent): Promise<void> {
+    if (!this.#setup.functions) return
+    const { 'detail-type': type, detail } = event
+    const moved = type === 'Secret Label Updated' && detail['labelUpdated'] === 'AWSCURRENT'
+    const first = detail['versionId'] === FIRST_VERSION
+    const command = type === 'EC2 Command Status-change Notification' && detail['document-name'] === DOCUMENT
+    if ((moved && !first && event.resources[0] === this.stored.arn) || command) await this.#queue.deliver(event)
+  }
+
+  /** Tells the watch when AWSCURRENT has moved, whoever asked for it. */
+  #watched(operations: Operations): Operations {
+    const entries = Object.entries(operations).map(([name, { run, secretMembers }]): [string, Operations[string]] => [
+      name,
+      {
+        secretMembers,
+        run: (input, call) => {
+          const before = this.labelHolder('AWSCURRENT')
+          if (name === 'SendCommand') this.watch.printed(JSON.stringify(input))
+          const answer = run(input, call)
+          const after = this.labelHolder('AWSCURRENT')
+          const human = call.caller === 'somebody'
+          if (after !== undefined && after !== before && !human)
+            this.watch.promoted(after, this.stored.text('AWSCURRENT') ?? '')
+          return answer
+        },
+      },
+    ])
+    return Object.fromEntries(entries)
+  }
+
+  #run(name: string, input: Json): void {
+    const operation = this.#operations[name]
+    if (operation === undefined) throw new Error(`The double has no operation ${name}.`)
+    void operation.run(input, { stale: false, caller: 'somebody' })
+  }
+
+  #openSites(): ReadonlyMap<string, Site> {
+    const { ledger } = this
+    const now = () => this.timeline.now()
+    const access = [{ token: ROOT.token, scopes: ['api' as const], sees: ['acme'], manages: ['acme'] }]
+    const gitlab = createGitlab({ tokens: ledger, access, now, tokenText })
+    const onPull = (username: string) => ledger.pulled(username)
+    const registry = createRegistry({ tokens: ledger, now, onPull })
+    const expires = new Date(START + TTL_HOURS * HOUR).toISOString()
+    const name = `${mintLabel(SECRET, FIRST_VERSION, START)}#first`
+    const create = {
+      method: 'POST',
+      path: '/api/v4/groups/acme/deploy_tokens',
+      headers: { 'private-token': ROOT.token, 'content-type': 'application/json' },
+    }
+    gitlab.answer({ ...create, body: JSON.stringify({ name, scopes: ['read_registry'], expires_at: expires }) })
+    ledger.add({ username: KEPT.username, password: KEPT.password, pulls: ['acme/*'], expiresAt: null })
+    const list = { ...create, method: 'GET', path: `${create.path}?active=true&per_page=100&page=1`, body: '' }
+    let before = gitlab.answer(list)
+    const gitlabSite: Site = {
+      answer(request, stale) {
+        if (request.method === 'GET') return stale ? before : gitlab.answer(request)
+        before = gitlab.answer(list)
+        return gitlab.answer(request)
+      },
+    }
+    const registrySite: Site = {
+      answer(request, stale) {
+        ledger.stale = stale
+        const answer = registry.answer(request)
+        ledger.stale = false
+        return answer
+      },
+    }
+    return new Map([
+      [GITLAB, gitlabSite],
+      [MINTED_KEY, registrySite],
+      [KEPT_KEY, registrySite],
+    ])
+  }
+}
+
+/** All that a shell could print of an error. */
+function errorText(thrown: unknown): string {
+  const { code, message, hint } = asPullAuthError(thrown)
+  const cause = thrown instanceof Error && thrown.cause instanceof Error ? `${thrown.cause.name}: ${thrown.cause.message}` : ''
+  return `${code}: ${message} ${hint} ${cause}`
+}
