@@ -69,7 +69,7 @@ function planOf(
     jitter: 30,
     drain: 300,
   }
-  return { secret: 's', format: 'dockercfg', registries, fleet: timeout === null ? null : fleet, rotation }
+  return { secret: 's', format: 'dockercfg', registries, fleet: timeout === null ? null : fleet, outputs: [], rotation }
 }
 
 function schedule(expression: string, window: number | null = null): Schedule {

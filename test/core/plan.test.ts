@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PullAuthError } from '../../src/core/errors.ts'
-import { leastLife, type Plan, readPlan } from '../../src/core/plan.ts'
+import { leastLife, type Plan, readPlan, readUnjudgedPlan } from '../../src/core/plan.ts'
 import type { Provider, RotationClass } from '../../src/core/ports.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
 
@@ -44,7 +44,10 @@ test('jitter and drain may be nothing at all, a timeout may not', () => {
   const plan = read({ ...good, fleet: { ...fleet, jitter: '0s', drain: '0s' } })
   assert.deepEqual([plan.fleet?.jitter, plan.fleet?.drain], [0, 0])
   assert.match(refusal({ ...good, fleet: { ...fleet, timeout: '0s' } }).message, /fleet\.timeout is not a duration/)
-  assert.match(refusal({ ...good, fleet: { ...fleet, drain: '0' } }).message, /fleet\.drain is not a duration .*, or 0s/)
+  assert.match(
+    refusal({ ...good, fleet: { ...fleet, drain: '0' } }).message,
+    /fleet\.drain is not a duration .*, or 0s/,
+  )
   assert.match(refusal({ ...good, fleet: { ...fleet, drain: '2d' } }).message, /fleet\.drain must be at most 1d/)
 })
 
@@ -129,6 +132,38 @@ const refusals: readonly [string, unknown, RegExp][] = [
   ],
   ['a target without prefix', { ...good, fleet: { targets: { team: ['blue'] } } }, /targets\.team must be tag:NAME/],
   ['a target without values', { ...good, fleet: { targets: { 'tag:team': [] } } }, /must be a list of 1 to 50/],
+  ['a rotation without a schedule', { ...good, rotation: {} }, /rotation\.schedule is missing; .* rate\(4 hours\)/],
+  [
+    'an unknown field of rotation',
+    { ...good, rotation: { schedule: 'rate(4 hours)', windows: '1h' } },
+    /rotation\.windows is not a field of the plan; did you mean window\?/,
+  ],
+  [
+    'a schedule that is none',
+    { ...good, rotation: { schedule: 'daily' } },
+    /rotation\.schedule must be rate\(N hours\)/,
+  ],
+  [
+    'a schedule that is too fast',
+    { ...good, rotation: { schedule: 'rate(5 minutes)' } },
+    /rotation\.schedule must not be/,
+  ],
+  [
+    'a cron expression that cannot be evaluated',
+    { ...good, rotation: { schedule: 'cron(0 0 32 * ? *)' } },
+    /rotation\.schedule has 32 as its day of month/,
+  ],
+  [
+    'a window that runs into the next',
+    { ...good, rotation: { schedule: 'rate(4 hours)', window: '5h' } },
+    /rotation\.window must be at most 4h here/,
+  ],
+  [
+    'a window without unit',
+    { ...good, rotation: { schedule: 'rate(1 day)', window: 4 } },
+    /rotation\.window is not a duration/,
+  ],
+  ['a rotation that is text', { ...good, rotation: 'rate(4 hours)' }, /rotation must be a mapping/],
   ['an entry that is text', { ...good, registries: { 'ghcr.io': 'token' } }, /registries\.ghcr\.io must be a mapping/],
 ]
 
@@ -141,8 +176,47 @@ for (const [what, value, message] of refusals) {
   })
 }
 
+const gitlab = {
+  provider: 'gitlab',
+  group: 'acme',
+  root: 'prod/gitlab/root',
+  ttl: '6h',
+  probe: 'registry.gitlab.com/acme/app:stable',
+}
+const six = { ...good, registries: { ...good.registries, 'registry.gitlab.com': gitlab } }
+
+test('a schedule is read with its window, and a plan without one has none', () => {
+  assert.equal(read(good).rotation, null)
+  const { rotation } = read({ ...six, rotation: { schedule: 'rate(4 hours)' } })
+  assert.deepEqual(rotation, {
+    expression: 'rate(4 hours)',
+    by: 'secrets-manager',
+    interval: 14_400,
+    window: 3600,
+    rotationsPerDay: 6,
+  })
+})
+
+test('a schedule of which credentials die is refused, unless the reader only wants to show it', () => {
+  const unsafe = { ...six, fleet, rotation: { schedule: 'rate(4 hours)', window: '4h' } }
+  const error = refusal(unsafe)
+  assert.equal(error.code, 'CADENCE_UNSAFE')
+  assert.match(
+    error.message,
+    /plan plan\.yaml .* registry\.gitlab\.com: 6 h life < 4 h interval \+ 4 h window \+ .* = 9 h 35 min/,
+  )
+  assert.match(error.hint, /^Use rotation: \{ schedule: rate\(2 hours\) \}/)
+  assert.equal(readUnjudgedPlan(unsafe, 'plan.yaml', PROVIDERS).rotation?.window, 4 * 3600)
+})
+
+test('the secrets that an entry is made from are known by name', () => {
+  assert.deepEqual(
+    read(six).registries.map(({ secrets }) => secrets),
+    [['prod/ghcr/pull'], ['prod/gitlab/root']],
+  )
+})
+
 test('what this version does not act on is refused, not ignored', () => {
-  assert.equal(refusal({ ...good, outputs: [] }).code, 'PLAN_UNSUPPORTED')
   assert.equal(refusal({ ...good, fleet: { ...fleet, cluster: 'prod' } }).code, 'PLAN_UNSUPPORTED')
 })
 

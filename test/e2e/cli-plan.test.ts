@@ -1,0 +1,141 @@
+/** `plan` as shipped: everything a rotation would do, without asking anybody, and with the secret's own schedule. */
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { cliCommand, cliProcess } from './cli.ts'
+import { gitlabPlan, rotatedByGitlab } from './plans.ts'
+import type { Ended } from './run-process.ts'
+import { SECRET, setStage } from './stage.ts'
+
+const PLAN = `version: 1
+secret: prod/ecs/agent-config
+registries:
+  ghcr.io:
+    provider: static
+    credential: prod/ghcr/pull
+    probe: ghcr.io/acme/app:stable
+  registry.gitlab.com:
+    provider: gitlab
+    group: acme
+    root: prod/gitlab/root
+    ttl: 6h
+    probe: registry.gitlab.com/acme/app:stable
+fleet:
+  targets: { "tag:ecs-pull-auth": [prod, stage], "tag:team": [blue] }
+  maxErrors: 5%
+rotation: { schedule: rate(4 hours), window: 4h }
+`
+
+/** Without any credential, Region or network: an empty environment. */
+function offline(t: TestContext, plan: string): (...argv: readonly string[]) => Promise<Ended> {
+  const folder = mkdtempSync(join(tmpdir(), 'ecs-pull-auth-plan-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'plan.yaml'), plan)
+  return (...argv) => cliProcess({ folder, argv: ['plan', '--plan', 'plan.yaml', ...argv], cwd: folder, env: {} })
+}
+
+const SHOWN = `Mint, and merge into prod/ecs/agent-config (dockercfg)
+  ghcr.io              static, no known expiry, with secret prod/ghcr/pull
+  registry.gitlab.com  gitlab (create-delete), lives 6 h, with secret prod/gitlab/root
+
+Prove
+  ghcr.io              pull ghcr.io/acme/app:stable
+  registry.gitlab.com  pull registry.gitlab.com/acme/app:stable
+
+Promote
+  AWSCURRENT  by compare-and-swap, and only if every proof is good
+
+Reload
+  targets   tag:ecs-pull-auth = prod or stage, and tag:team = blue
+  document  ecs-pull-auth-reload (auth-only)
+  waves     10% at a time, 30 s jitter, stopped by more than 5% errors
+  timeout   1 h
+  drain     5 min
+
+Retire, when every instance has the new version and the drain time is over
+  ghcr.io              left alone: whoever made it revokes it
+  registry.gitlab.com  the old credential is revoked
+
+Schedule
+  plan       rate(4 hours), window 4 h, by Secrets Manager: 6 fleet reloads a day
+  no-expiry  ghcr.io: lives as long as it was made for; the plan cannot know
+  unsafe     registry.gitlab.com: 6 h life < 4 h interval + 4 h window + 30 min retries + 1 h
+             rollout + 5 min margin = 9 h 35 min
+  proposal   Use rotation: { schedule: rate(2 hours) }, for EventBridge Scheduler calling
+             RotateSecret: 12 fleet reloads a day, 12 of the about 100 versions that Secrets Manager
+             keeps; survives one missed run. Or lower fleet.timeout to 25m: then Secrets Manager's
+             own rate(4 hours), window 1h, is enough.
+`
+
+test('a plan whose schedule is unsafe is shown whole, with a schedule that works, in 100 columns', async (t) => {
+  const run = offline(t, PLAN)
+  assert.deepEqual(await run(), { exitCode: 1, stdout: SHOWN, stderr: '' })
+  assert.ok(SHOWN.split('\n').every((line) => line.length <= 100))
+})
+
+test('--json is one object: names of secrets, the arithmetic and the proposal as data', async (t) => {
+  const { exitCode, stdout, stderr } = await offline(t, PLAN)('--json')
+  assert.deepEqual([exitCode, stderr], [1, ''])
+  const { ok, secret, format, registries, fleet, rotation, proposal, live } = JSON.parse(stdout)
+  assert.deepEqual([ok, secret, format, live], [false, 'prod/ecs/agent-config', 'dockercfg', null])
+  assert.deepEqual(registries[1], {
+    registry: 'registry.gitlab.com',
+    provider: 'gitlab',
+    class: 'create-delete',
+    life: 21_600,
+    secrets: ['prod/gitlab/root'],
+    identity: ['stored-root'],
+    probe: 'registry.gitlab.com/acme/app:stable',
+    proof: 'pull',
+    revoke: 'immediate',
+  })
+  assert.deepEqual([fleet.timeout, fleet.drain, rotation.need.total, rotation.reloadsPerDay], [3600, 300, 34_500, 6])
+  const verdicts = rotation.registries.map(({ verdict }: { verdict: string }) => verdict)
+  assert.deepEqual(verdicts, ['no-expiry', 'unsafe'])
+  assert.deepEqual([proposal.kind, proposal.cadence.schedule.expression], ['schedule', 'rate(2 hours)'])
+})
+
+test('what is proposed is safe, and a plan without a schedule is shown one', async (t) => {
+  const safe = await offline(t, PLAN.replace(/^rotation.*/m, 'rotation: { schedule: rate(2 hours) }'))()
+  assert.deepEqual([safe.exitCode, safe.stderr], [0, ''])
+  assert.match(safe.stdout, /^ {2}plan +rate\(2 hours\), by EventBridge Scheduler .* 12 fleet reloads a day/m)
+  assert.doesNotMatch(safe.stdout, /proposal|unsafe/)
+  const none = await offline(t, PLAN.replace(/^rotation.*/m, ''))()
+  assert.equal(none.exitCode, 0)
+  assert.match(none.stdout, /plan +has no schedule.*\n +proposal +Use rotation: \{ schedule: rate\(2 hours\) \}/)
+})
+
+test('a mistake in the plan, no plan, and --live without credentials are errors', async (t) => {
+  const wrong = await offline(t, PLAN.replace('4h }', '5h }'))('--json')
+  const { error } = JSON.parse(wrong.stdout)
+  assert.deepEqual([wrong.exitCode, error.code], [1, 'PLAN_INVALID'])
+  assert.match(error.message, /rotation\.window must be at most 4h here/)
+  const live = await offline(t, PLAN)('--live', '--json')
+  assert.deepEqual([live.exitCode, JSON.parse(live.stdout).error.code], [1, 'AWS_CREDENTIALS'])
+})
+
+test('the secret’s own schedule: plan --live and status find it unsafe, rotate refuses a plan that says the same', async (t) => {
+  const stage = await setStage(t, { instances: 0, config: rotatedByGitlab })
+  const arn = 'arn:aws:lambda:eu-central-1:111122223333:function:rotate'
+  stage.aws.secrets.configureRotation(SECRET, arn, { ScheduleExpression: 'rate(1 day)' })
+  const plan = ['--plan', stage.file('ecs-pull-auth.yaml', gitlabPlan(stage))]
+  const live = await cliCommand(stage, ['plan', ...plan, '--live', '--json'])
+  const shown = JSON.parse(live.stdout)
+  assert.deepEqual([live.exitCode, shown.ok, shown.live.cadence.need.window], [1, false, 86_400])
+  assert.match(shown.live.finding, /12 h life < 1 d interval \+ 1 d window .* = 2 d 1 h 35 min\. Use rotation: /)
+  assert.match(
+    (await cliCommand(stage, ['plan', ...plan, '--live'])).stdout,
+    /^ {2}finding +With the schedule rate\(1 day\)/m,
+  )
+  const status = JSON.parse((await cliCommand(stage, ['status', ...plan, '--json'])).stdout)
+  assert.ok(status.findings.includes(shown.live.finding))
+
+  const same = stage.file('same.yaml', `${gitlabPlan(stage)}rotation: { schedule: rate(1 day) }\n`)
+  const before = stage.aws.requests.length
+  const refused = await cliCommand(stage, ['rotate', '--plan', same, '--json'])
+  assert.deepEqual([refused.exitCode, JSON.parse(refused.stdout).error.code], [1, 'CADENCE_UNSAFE'])
+  assert.equal(stage.aws.requests.length, before)
+})
