@@ -5,6 +5,7 @@
 
 import { asPullAuthError, isCode, PullAuthError } from '../src/core/errors.ts'
 import type { JobPorts } from '../src/core/job.ts'
+import { writeOutputs } from '../src/core/outputs.ts'
 import type { FleetPlan, Plan } from '../src/core/plan.ts'
 import type { Millis, SecretArn, VersionId } from '../src/core/ports.ts'
 import { retire } from '../src/core/retire.ts'
@@ -42,21 +43,26 @@ export function createReactHandler(world: LambdaWorld) {
 }
 
 async function react(cx: JobPorts, plan: Plan, event: ReactEvent): Promise<void> {
+  if (event.kind === 'label-updated') return await onLabelUpdated(cx, plan, event.secret)
   if (plan.fleet === null || event.kind === 'other') return cx.journal.info('Nothing to do for this event.')
-  if (event.kind === 'label-updated') return await onLabelUpdated(cx, plan, plan.fleet, event.secret)
   if (event.document.split('/').at(-1) !== plan.fleet.document.split('/').at(-1))
     return cx.journal.info('A command of another document.')
   return await onCommandEnded(cx, plan, plan.fleet, event.commandId, event.at)
 }
 
 /** The event is a hint: what is current now is rolled out, once per version (facts/secrets-manager-rotation.md 7.3). */
-async function onLabelUpdated(cx: JobPorts, plan: Plan, fleet: FleetPlan, arn: string): Promise<void> {
+async function onLabelUpdated(cx: JobPorts, plan: Plan, arn: string): Promise<void> {
+  if (plan.fleet === null && plan.outputs.length === 0) return cx.journal.info('Nothing to do for this event.')
   const secret = await cx.store.describe(plan.secret)
   if (secret.arn !== arn) return cx.journal.info('The event is for another secret.', { secret: arn })
   const version = currentOf(secret)
   if (version === null) return
-  const commandId = await startRollout(cx, fleet, secret.arn, version, { again: false })
-  cx.journal.info('The rollout is under way.', { version, commandId })
+  if (plan.fleet !== null) {
+    const commandId = await startRollout(cx, plan.fleet, secret.arn, version, { again: false })
+    cx.journal.info('The rollout is under way.', { version, commandId })
+  }
+  // After the rollout has begun: an output that cannot be written must not keep the fleet waiting.
+  await writeOutputs(cx, plan, version)
 }
 
 async function onCommandEnded(

@@ -55,6 +55,7 @@ export function jobData(report: JobReport) {
   return {
     ok: report.problem === null,
     ...rotateData(report),
+    outputs: report.outputs,
     rollout: report.rollout === null ? null : rolloutData(report.rollout),
     retire: report.retire === null ? null : retireData(report.retire),
     problem: report.problem === null ? null : errorData(report.problem),

@@ -3,12 +3,23 @@
 import { setTimeout } from 'node:timers/promises'
 import { createClients } from './aws/clients.ts'
 import { createFleet } from './aws/fleet.ts'
+import { createObjectStore } from './aws/object-store.ts'
 import { readParameter } from './aws/parameter.ts'
 import { createSecretStore } from './aws/secret-store.ts'
 import { createAwsSigner } from './aws/sign.ts'
 import { PullAuthError } from './core/errors.ts'
 import type { JobPorts } from './core/job.ts'
-import type { Clock, Fleet, Http, Journal, Millis, ProviderContext, PullVerifier, SecretStore } from './core/ports.ts'
+import type {
+  Clock,
+  Fleet,
+  Http,
+  Journal,
+  Millis,
+  ObjectStore,
+  ProviderContext,
+  PullVerifier,
+  SecretStore,
+} from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
 import { createHttp } from './http.ts'
 import { createIdentity } from './identity.ts'
@@ -26,6 +37,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Clients and connections: made once per process. */
 export interface Adapters extends Pick<ProviderContext, 'identityToken' | 'signAws'> {
   readonly store: SecretStore
+  readonly objects: ObjectStore
   readonly fleet: Fleet
   readonly http: Http
   readonly verify: PullVerifier
@@ -45,7 +57,9 @@ export function connect(env: Environment, region?: string): Adapters {
   const clients = createClients({ userAgent, proxyEnv: env, ...(region === undefined ? {} : { region }) })
   const http = createHttp({ proxyEnv: env, userAgent: userAgent.map((pair) => pair.join('/')).join(' ') })
   const signAws = createAwsSigner(clients.ssm, env)
+  const objects = createObjectStore({ http, signAws })
   return {
+    objects,
     signAws,
     identityToken: createIdentity({ http, env, signAws }),
     store: createSecretStore(clients.secrets),
@@ -58,10 +72,11 @@ export function connect(env: Environment, region?: string): Adapters {
 
 /** The core's ports for one run. `given`: credentials that came with this run, by their GIVEN name. */
 export function wire(adapters: Adapters, journal: Journal, given?: ReadonlyMap<string, Secret>): JobPorts {
-  const { store, fleet, http, verify, identityToken, signAws } = adapters
+  const { store, objects, fleet, http, verify, identityToken, signAws } = adapters
   const readKept = secretReader(store, systemClock)
   return {
     store,
+    objects,
     fleet,
     http,
     verify,
@@ -88,7 +103,7 @@ async function readGiven(name: string, given?: ReadonlyMap<string, Secret>): Pro
 const KEEP_SECRET: Millis = 60_000
 
 /** Credential secrets, each asked for once a minute: one rotation of many registries may share one root. */
-function secretReader(store: SecretStore, clock: Clock): (name: string) => Promise<Secret> {
+export function secretReader(store: SecretStore, clock: Clock): (name: string) => Promise<Secret> {
   const kept = new Map<string, { readonly until: Millis; readonly text: Promise<Secret> }>()
   return (name) => {
     const known = kept.get(name)

@@ -14,6 +14,7 @@ export function jobSummary(report: JobReport): string {
     `## ${headline(report)}`,
     problemBlock(report.problem),
     registryTable(report),
+    outputTable(report),
     fleetTable(report),
     retireLine(report),
   ]
@@ -28,6 +29,7 @@ export function failureSummary(error: PullAuthError): string {
 }
 
 function headline({ problem, rollout, changed }: JobReport): string {
+  if (problem?.code === 'OUTPUT_FAILED') return 'Rotated, but not every output was written'
   if (problem !== null)
     return rollout === null
       ? 'The fleet was not reloaded'
@@ -52,6 +54,14 @@ function registryTable({ registries, secret, version, rotatedBy }: JobReport): s
     isoOrNull(expiresAt) ?? 'no expiry known',
   ])
   return `${what}\n\n${table(['registry', 'probe', 'verdict', 'expires'], rows)}`
+}
+
+function outputTable({ outputs }: JobReport): string {
+  if (outputs.length === 0) return ''
+  return table(
+    ['output', 'target', 'outcome'],
+    outputs.map(({ kind, target, outcome }) => [kind, target, outcome]),
+  )
 }
 
 function fleetTable({ rollout }: JobReport): string {

@@ -1,6 +1,7 @@
 /** The whole job in one go: rotate, reload the fleet, retire. What the Action does, and what the demo shows. */
 
 import { asPullAuthError, type PullAuthError } from './errors.ts'
+import { type OutputReport, writeOutputs } from './outputs.ts'
 import type { Plan } from './plan.ts'
 import type { SecretArn, VersionId } from './ports.ts'
 import type { Proven } from './proof.ts'
@@ -19,7 +20,13 @@ export interface RotateOutcome {
   readonly registries: readonly Proven[]
 }
 
-export interface JobReport extends RotateOutcome {
+export interface PublishReport {
+  readonly outputs: readonly OutputReport[]
+  /** OUTPUT_FAILED, or null. */
+  readonly problem: PullAuthError | null
+}
+
+export interface JobReport extends RotateOutcome, PublishReport {
   /** null: the plan has no fleet. */
   readonly rollout: RolloutReport | null
   /** Why the job is not green; null = every instance runs the version. */
@@ -52,12 +59,25 @@ export async function runJob(cx: JobPorts, plan: Plan, version: VersionId, given
   // What would keep the fleet from following is found out while nothing has changed yet.
   if (plan.fleet !== null) await requireDocument(cx.fleet, plan.fleet.document)
   const rotated = await rotate(cx, plan, version, given)
-  if (plan.fleet === null) return { ...rotated, rollout: null, problem: null, retire: null }
+  const published = await publish(cx, plan, rotated.version)
+  if (plan.fleet === null) return { ...rotated, ...published, rollout: null, retire: null }
   try {
-    return { ...rotated, ...(await reload(cx, plan, rotated.secret, rotated.version)) }
+    const reloaded = await reload(cx, plan, rotated.secret, rotated.version)
+    return { ...rotated, ...published, ...reloaded, problem: reloaded.problem ?? published.problem }
   } catch (error) {
     // The new version is current, whatever became of the rollout: an error alone would look as if nothing had changed.
-    return { ...rotated, rollout: null, problem: asPullAuthError(error), retire: null }
+    return { ...rotated, ...published, rollout: null, problem: asPullAuthError(error), retire: null }
+  }
+}
+
+/** Writes the plan's outputs. A failure is part of the report: the version is current, and the fleet can have it. */
+export async function publish(cx: JobPorts, plan: Plan, version: VersionId): Promise<PublishReport> {
+  if (plan.outputs.length === 0) return { outputs: [], problem: null }
+  cx.journal.phase('Write outputs')
+  try {
+    return { outputs: await writeOutputs(cx, plan, version), problem: null }
+  } catch (error) {
+    return { outputs: [], problem: asPullAuthError(error) }
   }
 }
 

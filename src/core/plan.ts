@@ -4,6 +4,7 @@ import { MARGIN, refuseUnsafe } from './cadence.ts'
 import { PullAuthError } from './errors.ts'
 import { type Fields, isObject, join, nearest, objectAt, readFields, refuseUnknown, tableSchema } from './fields.ts'
 import { type ImageReference, parseImage } from './image.ts'
+import { outputsSchema, type PlannedOutput, readOutputs } from './plan-outputs.ts'
 import type { FieldProblem, FieldTable, JsonValue, Provider } from './ports.ts'
 import { readSchedule, type Schedule } from './schedule.ts'
 import type { AuthFormat } from './stored-config.ts'
@@ -15,6 +16,7 @@ export interface Plan {
   readonly registries: readonly PlannedRegistry[]
   /** null: the plan only rotates. */
   readonly fleet: FleetPlan | null
+  readonly outputs: readonly PlannedOutput[]
   /** null: who asks for rotations, and when, is not the plan's business. */
   readonly rotation: Schedule | null
 }
@@ -115,7 +117,8 @@ const FLEET_FIELDS: FieldTable = {
   drain: {
     kind: 'duration',
     zero: true,
-    description: 'How long old credentials stay alive after the rollout has ended, at most 1d; 0s for not at all. Default 5m.',
+    description:
+      'How long old credentials stay alive after the rollout has ended, at most 1d; 0s for not at all. Default 5m.',
   },
 }
 
@@ -135,7 +138,6 @@ const ROTATION_FIELDS: FieldTable = {
   },
 }
 
-const OUTPUT_KINDS = ['repository-credentials', 'ecr-pull-through-cache', 's3']
 const TARGET_KEY = /^(?:tag:.{1,128}|tag-key|InstanceIds|resource-groups:(?:Name|ResourceTypeFilters))$/u
 
 /**
@@ -168,6 +170,7 @@ function readParts(raw: Fields, providers: ProviderTable, problems: FieldProblem
     format: (head['format'] ?? 'dockercfg') as AuthFormat,
     registries: readRegistries(raw['registries'], providers, problems),
     fleet: raw['fleet'] === undefined ? null : readFleet(raw['fleet'], problems),
+    outputs: readOutputs(raw['outputs'], Object.keys(isObject(raw['registries']) ? raw['registries'] : {}), problems),
     rotation: raw['rotation'] === undefined ? null : readRotation(raw['rotation'], problems),
   }
 }
@@ -363,10 +366,7 @@ function readTargets(value: unknown, problems: FieldProblem[]): Readonly<Record<
 /** Fields of the contract that later versions fill. Accepting and ignoring them would be a green light for nothing. */
 function refuseUnsupported(raw: Fields, origin: string): void {
   const fleet = raw['fleet']
-  const found = [
-    ...(raw['outputs'] === undefined ? [] : ['outputs']),
-    ...(isObject(fleet) && fleet['cluster'] !== undefined ? ['fleet.cluster'] : []),
-  ]
+  const found = [...(isObject(fleet) && fleet['cluster'] !== undefined ? ['fleet.cluster'] : [])]
   if (found.length === 0) return
   throw new PullAuthError(
     'PLAN_UNSUPPORTED',
@@ -416,10 +416,7 @@ export function planSchema(providers: ProviderTable): JsonValue {
         properties: { targets: targetsSchema(), ...fleet.properties },
       },
       rotation: { type: 'object', additionalProperties: false, ...rotation },
-      outputs: {
-        type: 'array',
-        items: { type: 'object', required: ['kind'], properties: { kind: { enum: OUTPUT_KINDS } } },
-      },
+      outputs: outputsSchema(),
     },
   }
 }

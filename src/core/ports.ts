@@ -117,6 +117,24 @@ export interface NewVersion {
   readonly rotationToken?: Secret
 }
 
+// ── Objects ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** S3, as far as outputs use it. Throws ACCESS_DENIED, AWS_REFUSED, AWS_UNAVAILABLE. */
+export interface ObjectStore {
+  /** null: there is no such object. `version` is what an earlier `put` of ours noted. */
+  head(bucket: string, key: string): Promise<{ readonly etag: string; readonly version: string | null } | null>
+  /** A compare-and-swap on the ETag; `replaces: null` = there must be none yet. */
+  put(bucket: string, key: string, object: NewObject): Promise<'written' | 'conflict'>
+}
+
+export interface NewObject {
+  readonly text: Secret
+  readonly version: VersionId
+  /** null = the bucket's own encryption. */
+  readonly kmsKey: string | null
+  readonly replaces: string | null
+}
+
 // ── The fleet ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export type CommandStatus =
@@ -258,9 +276,11 @@ export interface AwsRequest {
   readonly service: string
   /** null = the Region that this process works in. */
   readonly region: string | null
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** `null` host: the service's own endpoint in that Region, or the one that AWS_ENDPOINT_URL names. */
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+  /** `{region}` in it becomes the Region. null = the service's own endpoint there, or the one that AWS_ENDPOINT_URL names. */
   readonly url: string | null
+  /** Below a `null` url; default `/`. */
+  readonly path?: string
   /** Signed too. */
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Secret

@@ -6,6 +6,7 @@
 
 import { isCode, PullAuthError } from './errors.ts'
 import { labelPrefix, readMintLabel } from './mint-label.ts'
+import { writeOutputs } from './outputs.ts'
 import type { Plan } from './plan.ts'
 import type { Millis, Revocation, SecretArn, SecretDescription, VersionId } from './ports.ts'
 import { type RolloutReport, rolloutProblem } from './rollout.ts'
@@ -66,6 +67,8 @@ async function findUnnecessary(cx: RotationPorts, plan: Plan, rollout: RolloutRe
   if (rolloutProblem(rollout, plan.fleet) !== null)
     throw notYet(plan, `${rollout.onVersion} of ${rollout.targets} instances run ${current}`)
 
+  // What an output still holds is in use.
+  await writeOutputs(cx, plan, current)
   const versions = await readLabelledVersions(cx, secret)
   const orphans = await findOrphans(cx, plan, secret, versions)
   return {

@@ -5,7 +5,7 @@
  */
 
 import { warnOfCadence } from './cadence.ts'
-import { isCode, PullAuthError } from './errors.ts'
+import { type ErrorCode, isCode, PullAuthError } from './errors.ts'
 import { labelPrefix, mintLabel } from './mint-label.ts'
 import { leastLife, type Plan, type PlannedRegistry, type ProviderTable } from './plan.ts'
 import type {
@@ -164,12 +164,36 @@ export async function rotateDirectly(cx: RotationPorts, plan: Plan, version: Ver
     const registries = await proveAll(cx, attempt.plan, readStoredConfig(current.text, secret.name), null)
     return { secret: secret.arn, version: current.versionId, changed: false, registries }
   }
-  cx.journal.phase('Prove')
-  const registries = await testVersion(cx, attempt)
-  cx.journal.phase('Promote')
-  await finishVersion(cx, attempt)
-  return { secret: secret.arn, version, changed: created !== 'already-current', registries }
+  try {
+    cx.journal.phase('Prove')
+    const registries = await testVersion(cx, attempt)
+    cx.journal.phase('Promote')
+    await finishVersion(cx, attempt)
+    return { secret: secret.arn, version, changed: created !== 'already-current', registries }
+  } catch (error) {
+    tellUnused(cx, plan, version, error)
+    throw error
+  }
 }
+
+/** A version that will not become current leaves living credentials behind: whoever reads the failure should know. */
+function tellUnused(cx: RotationPorts, plan: Plan, version: VersionId, error: unknown): void {
+  const minted = plan.registries.flatMap(({ key, provider }) => (provider.revoke === undefined ? [] : [key]))
+  if (minted.length === 0 || !isCode(error, ...NOT_PROMOTED)) return
+  cx.journal.warn(
+    `Version ${version} was not promoted. What was minted for it (${minted.join(', ')}) is unused, and alive until it expires or a retire finds it, an hour after it was made.`,
+  )
+}
+
+const NOT_PROMOTED: readonly ErrorCode[] = [
+  'PROBE_REJECTED',
+  'PROBE_DENIED',
+  'PROBE_MISSING',
+  'PROBE_PUBLIC',
+  'PROBE_UNKNOWN',
+  'PENDING_STALE',
+  'CONFIG_CHANGED',
+]
 
 /** How long a requested rotation may take before we stop waiting, and how often we look. */
 const ROTATION_PATIENCE: Millis = 15 * 60_000

@@ -1,6 +1,6 @@
 /** A place that nobody vouches for: neither a workflow nor an AWS role. */
 
-import type { ProviderContext } from '../../src/core/ports.ts'
+import type { ObjectStore, ProviderContext } from '../../src/core/ports.ts'
 
 export const noIdentity: Pick<ProviderContext, 'identityToken' | 'signAws'> = {
   identityToken: async () => {
@@ -8,5 +8,15 @@ export const noIdentity: Pick<ProviderContext, 'identityToken' | 'signAws'> = {
   },
   signAws: async () => {
     throw new Error('there are no AWS credentials here')
+  },
+}
+
+/** A place without S3. */
+export const noObjects: ObjectStore = {
+  head: async () => {
+    throw new Error('there is no S3 here')
+  },
+  put: async () => {
+    throw new Error('there is no S3 here')
   },
 }

@@ -129,6 +129,7 @@ const REVEALED_IN: readonly string[] = [
   'src/core/auth-repair.ts',
   'src/core/lint-auth.ts',
   'src/core/lint.ts',
+  'src/core/outputs.ts',
   'src/core/secret.ts',
   'src/core/stored-config.ts',
   'src/http.ts',

@@ -7,7 +7,7 @@ import reloadDocument from '../../../deploy/document.json' with { type: 'json' }
 import { type AwsDouble, startAws } from '../../../test/aws/server.ts'
 import { type GitlabDouble, startGitlab } from '../../../test/doubles/gitlab.ts'
 import { type Instance, runnerOn, startInstance } from '../../../test/doubles/instance.ts'
-import { noIdentity } from '../../../test/doubles/no-identity.ts'
+import { noIdentity, noObjects } from '../../../test/doubles/no-identity.ts'
 import { type RegistryDouble, startRegistry } from '../../../test/doubles/registry.ts'
 import { createTokenStore } from '../../../test/doubles/tokens.ts'
 import { createClients } from '../../aws/clients.ts'
@@ -133,7 +133,7 @@ export function planFor(host: string, gitlabUrl: string, repository: string): un
         probe: `${host}/${repository}:stable`,
       },
     },
-    fleet: { targets: { 'tag:ecs-pull-auth': ['demo'] }, maxConcurrency: '2', jitter: '1s' },
+    fleet: { targets: { 'tag:ecs-pull-auth': ['demo'] }, maxConcurrency: '2', jitter: '1s', drain: '0s' },
   }
 }
 
@@ -150,6 +150,7 @@ function connectTo(aws: AwsDouble, journal: Journal): JobPorts {
     http,
     verify: createPullVerifier(http, systemClock),
     readParameter: async () => '',
+    objects: noObjects,
     ...noIdentity,
   }
   return wire(adapters, journal)
