@@ -5,6 +5,7 @@ import { DATA_KEY, readVariables, TYPE_KEY } from './ecs-config.ts'
 import { isFault, readJson } from './go-json.ts'
 import { agentHost, isPrivateEcr, parseImage } from './image.ts'
 import { stringOf } from './key-value.ts'
+import { shownUsername } from './secret.ts'
 
 export interface Explanation {
   readonly image: string
@@ -38,7 +39,7 @@ export function explainImages(text: string, images: readonly string[]): readonly
     return {
       image,
       key,
-      username: credential?.username ?? null,
+      username: credential === null ? null : shownUsername(credential.username, credential.password),
       ambiguous,
       candidates,
       reason: `${reason}${refused} ${ELSEWHERE}`,

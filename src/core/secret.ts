@@ -54,6 +54,11 @@ export function bearerHeader(token: Secret): Secret {
   return new Secret(`Bearer ${token.reveal()}`)
 }
 
+/** A user name for people. Some registries take the token itself as the name (DigitalOcean): then it is hidden too. */
+export function shownUsername(username: string, password: Secret): string {
+  return password.equals(new Secret(username)) ? HIDDEN : username
+}
+
 /** Every spelling of a credential that a log could show, for masking; forms shorter than 4 characters would mask everything. */
 export function spellings(secret: Secret, username?: string): readonly string[] {
   const plain = secret.reveal()

@@ -6,6 +6,7 @@ import type { Plan } from './plan.ts'
 import type { Millis, SecretArn, VersionId } from './ports.ts'
 import { commandComment, isFinal, type RolloutPorts, type RolloutReport, reportOn, rolloutProblem } from './rollout.ts'
 import { currentOf, labelHolder, PENDING, type RotationPorts } from './rotation.ts'
+import { shownUsername } from './secret.ts'
 import { readStoredConfig, resolveImage, type StoredConfig, stateOf } from './stored-config.ts'
 
 export interface RegistryStatus {
@@ -66,10 +67,11 @@ async function readConfig(
   const state = new Map(stateOf(config)?.entries.map((entry) => [entry.registry, entry]))
   const registries = plan.registries.map(({ key, probe }): RegistryStatus => {
     const entry = state.get(key)
+    const { credential } = resolveImage(config, probe)
     return {
       registry: key,
       provider: entry?.provider ?? null,
-      username: resolveImage(config, probe).credential?.username ?? null,
+      username: credential === null ? null : shownUsername(credential.username, credential.password),
       issuedAt: entry?.issuedAt ?? null,
       expiresAt: entry?.expiresAt ?? null,
     }

@@ -1,9 +1,17 @@
 /** Every provider that a plan can name, by its kind. */
 
 import type { Provider } from '../core/ports.ts'
+import { cloudsmith } from './cloudsmith.ts'
+import { digitalocean } from './digitalocean.ts'
 import { gitlab } from './gitlab.ts'
+import { jfrog } from './jfrog.ts'
+import { jfrogToken } from './jfrog-token.ts'
+import { scaleway } from './scaleway.ts'
 import { fixed } from './static.ts'
 
 export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider>(
-  [fixed, gitlab].map((provider): [string, Provider] => [provider.kind, provider]),
+  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, scaleway].map((provider): [string, Provider] => [
+    provider.kind,
+    provider,
+  ]),
 )

@@ -80,11 +80,16 @@ export async function exchange(cx: ProviderContext, api: TokenApi, request: ApiR
   const again = first.kind !== 'answer' || first.status >= 500
   const answer = again ? await askApi(cx, request) : first
   if (!isSuccess(answer)) throw refusal(cx, api, answer)
-  return parseObject(answer.body.reveal())
+  return objectOf(answer)
 }
 
 export function isSuccess(answer: HttpAnswer): answer is Extract<HttpAnswer, { kind: 'answer' }> {
   return answer.kind === 'answer' && answer.status >= 200 && answer.status < 300
+}
+
+/** The JSON object of an answer that is a success; an empty one for any other. */
+export function objectOf(answer: HttpAnswer): JsonObject {
+  return isSuccess(answer) ? parseObject(answer.body.reveal()) : {}
 }
 
 /** A server error after a request that makes something proves nothing: a proxy gives up on a service that still commits. */

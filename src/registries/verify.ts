@@ -3,7 +3,7 @@
 import { parseImage } from '../core/image.ts'
 import { isLoopback } from '../core/loopback.ts'
 import type { Clock, Credential, Http, HttpRequest, PullVerifier, Verdict } from '../core/ports.ts'
-import { basicHeader, bearerHeader, Secret } from '../core/secret.ts'
+import { basicHeader, bearerHeader, Secret, shownUsername } from '../core/secret.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import { asObject, parseObject } from './json.ts'
 import { type TrustedRealms, trustedRealm } from './realm.ts'
@@ -88,7 +88,9 @@ async function proveBearer(
   if (typeof realm === 'string') return walk.unclear(realm)
   const service = challenge.parameters.get('service')
   const basic = basicHeader(credential.username, credential.password)
-  const account = credential.username
+  // A token that is its own user name (DigitalOcean) stays out of URLs, which proxies and servers log.
+  const hidden = shownUsername(credential.username, credential.password) !== credential.username
+  const account = hidden ? undefined : credential.username
 
   // Harbor and others answer a bad credential with an anonymous token when a scope is asked: only a login without
   // scope tells. It is not tried again after a refusal, which may count towards a ban.

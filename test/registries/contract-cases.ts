@@ -1,6 +1,16 @@
 /** Every provider with every way to authenticate that it has. A provider that a plan can name and that is missing here fails a test. */
 
 import type { ContractCase } from './contract.ts'
+import { cloudsmithCases } from './contract-cloudsmith.ts'
+import { digitaloceanCases } from './contract-digitalocean.ts'
 import { gitlabCases } from './contract-gitlab.ts'
+import { jfrogCases } from './contract-jfrog.ts'
+import { scalewayCases } from './contract-scaleway.ts'
 
-export const CONTRACT_CASES: readonly ContractCase[] = [...gitlabCases]
+export const CONTRACT_CASES: readonly ContractCase[] = [
+  ...cloudsmithCases,
+  ...digitaloceanCases,
+  ...gitlabCases,
+  ...jfrogCases,
+  ...scalewayCases,
+]
