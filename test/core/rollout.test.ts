@@ -6,7 +6,14 @@ import { createFleet } from '../../src/aws/fleet.ts'
 import { type ErrorCode, PullAuthError } from '../../src/core/errors.ts'
 import type { FleetPlan } from '../../src/core/plan.ts'
 import type { SecretArn, VersionId } from '../../src/core/ports.ts'
-import { type RolloutPorts, rollOut, rolloutProblem, startRollout } from '../../src/core/rollout.ts'
+import {
+  type RolloutPorts,
+  type RolloutReport,
+  reportOn,
+  rollOut,
+  rolloutProblem,
+  startRollout,
+} from '../../src/core/rollout.ts'
 import type { InstanceSeed, ScriptResult } from '../aws/instances.ts'
 import { SsmDouble } from '../aws/ssm.ts'
 import { World } from '../aws/world.ts'
@@ -230,4 +237,134 @@ test('of a large fleet only problems are listed, and they are complete', async (
   assert.equal(report.targets, 700)
   assert.equal(report.onVersion, 693)
   assert.equal(report.stragglers.length, 7)
+})
+
+function asked(world: FleetWorld, operation: string): number {
+  return world.client.calls.filter((call) => call.operation === operation).length
+}
+
+/** What somebody finds who did not follow the rollout, an hour and a half later. */
+async function lookLater(world: FleetWorld, endSeen: number | null = null): Promise<RolloutReport> {
+  world.ports.clock.sleep(90 * 60_000)
+  const [rollout] = world.ssm.rollouts()
+  const command = await world.ports.fleet.command(rollout?.order.id ?? '')
+  assert.ok(command)
+  return await reportOn(world.ports, command, VERSION, endSeen)
+}
+
+test('a green rollout asks nobody who is still there', async () => {
+  const world = published(fleetOf(3))
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.deepEqual([report.left, report.leftUnknown], [[], null])
+  assert.equal(asked(world, 'DescribeInstanceInformation'), 0)
+})
+
+test('who follows a rollout knows when it ended; later the instances’ finish tells', async () => {
+  const world = published(fleetOf(3))
+  const sent = world.ports.clock.now()
+  const followed = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.ok(followed.endedBy > sent && followed.endedBy <= world.ports.clock.now())
+  const looked = await lookLater(world)
+  assert.ok(looked.endedBy >= sent && looked.endedBy <= followed.endedBy)
+  assert.equal((await lookLater(world, 1234)).endedBy, 1234)
+})
+
+test('of a large fleet nobody reads when each instance finished: Systems Manager ends every command by its expiry', async () => {
+  const world = published(fleetOf(700))
+  const followed = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.ok(followed.endedBy <= world.ports.clock.now())
+  assert.equal((await lookLater(world)).endedBy, world.ssm.rollouts()[0]?.expiresAt)
+})
+
+const GONE = 'i-00000000000000001'
+
+/** Instance 1 is waited for in vain; `meanwhile` happens before anybody reads what became of it. */
+async function withOneOffline(
+  count: number,
+  meanwhile: (world: FleetWorld) => void,
+): Promise<[FleetWorld, RolloutReport]> {
+  const offline = (index: number) => (index === 1 ? { online: false } : {})
+  const world = published(fleetOf(count, () => applied, offline))
+  world.client.onCall = (operation) => {
+    if (operation === 'ListCommandInvocations') meanwhile(world)
+    return null
+  }
+  return [world, await rollOut(world.ports, { ...plan, timeout: 60 }, SECRET, VERSION, { again: true })]
+}
+
+for (const count of [4, 600]) {
+  test(`one of ${count} instances that was terminated while it was waited for is no straggler`, async () => {
+    const [world, report] = await withOneOffline(count, ({ ssm }) => ssm.deregister(GONE))
+    assert.deepEqual([report.targets, report.onVersion, report.stragglers.length], [count - 1, count - 1, 0])
+    assert.deepEqual(
+      report.left.map(({ instanceId, status }) => [instanceId, status]),
+      [[GONE, 'DeliveryTimedOut']],
+    )
+    assert.equal(rolloutProblem(report, plan), null)
+    assert.equal(asked(world, 'DescribeInstanceInformation'), 1)
+  })
+
+  test(`one of ${count} instances that lost its connection may come back, so it is a straggler`, async () => {
+    const [, report] = await withOneOffline(count, () => undefined)
+    assert.deepEqual(report.left, [])
+    assert.deepEqual([report.targets, report.onVersion, report.stragglers.length], [count, count - 1, 1])
+    assert.equal(rolloutProblem(report, plan)?.code, 'ROLLOUT_INCOMPLETE')
+  })
+}
+
+test('one that has left does not make up for one that failed', async () => {
+  const failing: ScriptResult = { exitCode: 11, stdout: '', stderr: '' }
+  const world = published(fleetOf(3, (index) => (index === 0 ? applied : failing)))
+  const { known } = world.ports.fleet
+  const ports = {
+    ...world.ports,
+    fleet: {
+      ...world.ports.fleet,
+      known: (ids: readonly string[]) => {
+        world.ssm.deregister(GONE)
+        return known(ids)
+      },
+    },
+  }
+  const report = await rollOut(ports, plan, SECRET, VERSION, { again: true })
+  assert.deepEqual([report.left.length, report.stragglers.length, report.onVersion, report.targets], [1, 1, 1, 2])
+  assert.match(rolloutProblem(report, plan)?.message ?? '', /^1 of 2 instances run .* not: i-00000000000000002/)
+})
+
+test('whoever may not ask who is still there is told which permission is missing', async () => {
+  const world = published(
+    fleetOf(
+      2,
+      () => applied,
+      (index) => (index === 0 ? {} : { delivery: 'undeliverable' }),
+    ),
+  )
+  world.client.onCall = (operation) => (operation === 'DescribeInstanceInformation' ? 'refused' : null)
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.equal(report.stragglers.length, 1)
+  assert.match(
+    rolloutProblem(report, plan)?.hint ?? '',
+    /could not be found out: .*lacks ssm:DescribeInstanceInformation\.$/,
+  )
+})
+
+test('problems of a large fleet that are listed late are waited for, also those that no counter tells of', async () => {
+  const world = published(
+    fleetOf(
+      600,
+      () => applied,
+      (index) => (index < 3 ? { delivery: 'undeliverable' } : index === 3 ? { delivery: 'denied' } : {}),
+    ),
+  )
+  const { invocations } = world.ports.fleet
+  let looks = 0
+  const late: typeof invocations = (id, status) => {
+    if (status === 'Failed') looks += 1
+    // At first only the refusal is listed.
+    return looks > 1 || status === 'AccessDenied' ? invocations(id, status) : (async function* () {})()
+  }
+  const ports = { ...world.ports, fleet: { ...world.ports.fleet, invocations: late } }
+  const report = await rollOut(ports, plan, SECRET, VERSION, { again: true })
+  assert.equal(report.stragglers.length, 4)
+  assert.equal(report.onVersion, 596)
 })

@@ -22,7 +22,8 @@ interface Places {
 export const FLEET = `
 fleet:
   targets: { "tag:ecs-pull-auth": [prod] }
-  maxConcurrency: '3'`
+  maxConcurrency: '3'
+  drain: 0s`
 
 /** `fleet`: YAML of that part, or an empty text. */
 export function gitlabPlan({ registry, gitlab }: Places, fleet = FLEET): string {
@@ -55,7 +56,13 @@ ${fleet}
 /** With a deploy token that the product can revoke, because the config remembers it. */
 export async function rotatedByGitlab({ host, first, gitlab, root }: ConfigParts): Promise<string> {
   const plan = readPlan(load(gitlabPlan({ registry: { host }, gitlab })), 'of an earlier rotation', PROVIDERS)
-  const cx = { http: createHttp(), clock: systemClock, journal: SILENT, readSecret: async () => new Secret(root), ...noIdentity }
+  const cx = {
+    http: createHttp(),
+    clock: systemClock,
+    journal: SILENT,
+    readSecret: async () => new Secret(root),
+    ...noIdentity,
+  }
   const now = systemClock.now()
   const label = mintLabel(SECRET, randomVersionId(), now)
   const minted = await Promise.all(

@@ -29,20 +29,28 @@ export const KEPT = 'prod/registry/pull'
 export const DOCUMENT = 'ecs-pull-auth-reload'
 export const TAG = { 'ecs-pull-auth': 'prod' }
 
+const ROLLOUT = [
+  'DescribeDocument',
+  'SendCommand',
+  'ListCommands',
+  'ListCommandInvocations',
+  'DescribeInstanceInformation',
+]
+
 /** What README and docs/lambda.md say that each actor must be allowed, and nothing more. */
 export const ALLOWED = {
   operator: [
     ...['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage', 'RotateSecret'].map(
       (name) => `secretsmanager:${name}`,
     ),
-    ...['DescribeDocument', 'SendCommand', 'ListCommands', 'ListCommandInvocations'].map((name) => `ssm:${name}`),
+    ...ROLLOUT.map((name) => `ssm:${name}`),
   ],
   rotate: ['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage'].map(
     (name) => `secretsmanager:${name}`,
   ),
   react: [
     ...['DescribeSecret', 'GetSecretValue'].map((name) => `secretsmanager:${name}`),
-    ...['DescribeDocument', 'SendCommand', 'ListCommands', 'ListCommandInvocations'].map((name) => `ssm:${name}`),
+    ...ROLLOUT.map((name) => `ssm:${name}`),
   ],
   node: ['secretsmanager:GetSecretValue'],
 } as const satisfies Readonly<Record<string, readonly string[]>>
