@@ -3,6 +3,8 @@
 import type { Provider } from '../core/ports.ts'
 import { cloudsmith } from './cloudsmith.ts'
 import { digitalocean } from './digitalocean.ts'
+import { ecr } from './ecr.ts'
+import { ecrPublic } from './ecr-public.ts'
 import { gitlab } from './gitlab.ts'
 import { jfrog } from './jfrog.ts'
 import { jfrogToken } from './jfrog-token.ts'
@@ -10,8 +12,7 @@ import { scaleway } from './scaleway.ts'
 import { fixed } from './static.ts'
 
 export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider>(
-  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, scaleway].map((provider): [string, Provider] => [
-    provider.kind,
-    provider,
-  ]),
+  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, ecr, ecrPublic, scaleway].map(
+    (provider): [string, Provider] => [provider.kind, provider],
+  ),
 )

@@ -3,6 +3,7 @@
 import type { ContractCase } from './contract.ts'
 import { cloudsmithCases } from './contract-cloudsmith.ts'
 import { digitaloceanCases } from './contract-digitalocean.ts'
+import { ecrCases } from './contract-ecr.ts'
 import { gitlabCases } from './contract-gitlab.ts'
 import { jfrogCases } from './contract-jfrog.ts'
 import { scalewayCases } from './contract-scaleway.ts'
@@ -10,6 +11,7 @@ import { scalewayCases } from './contract-scaleway.ts'
 export const CONTRACT_CASES: readonly ContractCase[] = [
   ...cloudsmithCases,
   ...digitaloceanCases,
+  ...ecrCases,
   ...gitlabCases,
   ...jfrogCases,
   ...scalewayCases,

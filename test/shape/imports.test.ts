@@ -134,6 +134,7 @@ const REVEALED_IN: readonly string[] = [
   'src/core/stored-config.ts',
   'src/http.ts',
   'src/identity.ts',
+  'src/registries/ecr-api.ts',
   'src/registries/gitlab-api.ts',
   'src/registries/gitlab.ts',
   'src/registries/root-place.ts',
