@@ -10,7 +10,7 @@ import { writeOutputs } from './outputs.ts'
 import type { Plan } from './plan.ts'
 import type { Millis, Revocation, SecretArn, SecretDescription, VersionId } from './ports.ts'
 import { type RolloutReport, rolloutProblem } from './rollout.ts'
-import { CURRENT, currentOf, providerContext, type RotationPorts } from './rotation.ts'
+import { CURRENT, currentOf, providerContext, type RotationPorts, STAGED_LABEL } from './rotation.ts'
 import type { StateEntry } from './state.ts'
 import { readStoredConfig, resolveImage, type StoredConfig, stateOf } from './stored-config.ts'
 
@@ -127,7 +127,7 @@ async function readConfig(
 function unnecessary(versions: readonly Labelled[]): readonly StateEntry[] {
   const current = versions.find(({ labels }) => labels.includes(CURRENT))
   if (current === undefined) return []
-  const previous = versions.filter(({ labels }) => labels.every((label) => label === 'AWSPREVIOUS'))
+  const previous = versions.filter(({ labels }) => isPast(labels))
   const named = previous.flatMap(({ config }) =>
     entriesOf(config).map((entry) => ({ entry, held: sameCredential(config, current.config, entry.registry) })),
   )
@@ -138,6 +138,16 @@ function unnecessary(versions: readonly Labelled[]): readonly StateEntry[] {
   const needed = new Set([...inUse, ...held].map(keyOf))
   const candidates = [...superseded, ...replaced].filter((entry) => entry.handle !== null && !needed.has(keyOf(entry)))
   return [...new Map(candidates.map((entry) => [keyOf(entry), entry])).values()]
+}
+
+/** Our private label stays on a version that was promoted; somebody else's label is a reason to keep what it names. */
+function isPast(labels: readonly string[]): boolean {
+  return labels.includes('AWSPREVIOUS') && labels.every((label) => label === 'AWSPREVIOUS' || label === STAGED_LABEL)
+}
+
+/** No label but our private one: on its way to AWSCURRENT, or left by a run that ended before it got there. */
+function isStaged(labels: readonly string[] = []): boolean {
+  return labels.every((label) => label === STAGED_LABEL)
 }
 
 function entriesOf(config: StoredConfig): readonly StateEntry[] {
@@ -162,14 +172,14 @@ function keyOf({ provider, handle }: Pick<StateEntry, 'provider' | 'handle'>): s
 
 type Revocable = Pick<StateEntry, 'registry' | 'provider' | 'handle'>
 
-/** Tokens with our label that no version names: left by a process that died between mint and put. */
+/** Old tokens with our label that no version names but one that was never promoted: left by a process that died on the way. */
 async function findOrphans(
   cx: RotationPorts,
   plan: Plan,
   secret: SecretDescription,
   versions: readonly Labelled[],
 ): Promise<readonly Revocable[]> {
-  const states = versions.flatMap(({ config }) => stateOf(config) ?? [])
+  const states = versions.flatMap(({ labels, config }) => (isStaged(labels) ? [] : (stateOf(config) ?? [])))
   const named = new Set(states.flatMap(({ entries, superseded }) => [...entries, ...superseded]).map(keyOf))
   const found = await Promise.all(
     plan.registries.map(async ({ key, provider, config }) => {
@@ -177,7 +187,9 @@ async function findOrphans(
       return tokens.flatMap(({ label, handle }): Revocable[] => {
         const made = readMintLabel(label, secret.name)
         const old =
-          made !== null && cx.clock.now() - made.mintedAt >= ORPHAN_AGE && !secret.versions.get(made.version)?.length
+          made !== null &&
+          cx.clock.now() - made.mintedAt >= ORPHAN_AGE &&
+          isStaged(secret.versions.get(made.version))
         return old ? [{ registry: key, provider: provider.kind, handle }] : []
       })
     }),

@@ -54,7 +54,8 @@ export interface Attempt {
 
 export const CURRENT = 'AWSCURRENT'
 export const PENDING = 'AWSPENDING'
-const STAGED_LABEL = 'ECSAUTH-STAGED'
+/** It stays on its version until the next rotation of ours takes it: alone it says that this one was never promoted. */
+export const STAGED_LABEL = 'ECSAUTH-STAGED'
 
 /** A mint and its put take seconds; begun later than this before the deadline they could be cut in half. */
 const LEAST_TIME_TO_MINT: Millis = 10_000

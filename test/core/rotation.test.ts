@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ErrorCode, isCode, PullAuthError } from '../../src/core/errors.ts'
-import { runJob } from '../../src/core/job.ts'
+import { reload, runJob } from '../../src/core/job.ts'
 import type { Plan, PlannedRegistry } from '../../src/core/plan.ts'
-import type { VersionId } from '../../src/core/ports.ts'
+import type { SecretArn, VersionId } from '../../src/core/ports.ts'
 import {
   type Attempt,
   createVersion,
@@ -411,6 +411,36 @@ test('a token left by a process that died before its put is retired once it is o
   assert.equal(liveTokens(world).length, 2, 'it may still be on its way to the store')
   world.clock.advance(3600_000)
   await runJob(world.ports, world.plan, '00000000-0000-4000-8000-000000000004' as VersionId, false)
+  assert.equal(liveTokens(world).length, 1)
+})
+
+test('the private label of our own rotation keeps no credential alive once the rotation function has taken over', async () => {
+  const world = startWorld({ ttl: 30 * 86_400 })
+  await runJob(world.ports, world.plan, SECOND, false)
+  // What a run that died after its put leaves: the label alone, on a version that nobody promotes any more.
+  world.proof = () => ({ verdict: 'unknown', detail: 'HTTP 503' })
+  assert.equal(await code(rotateDirectly(world.ports, world.plan, THIRD)), 'PROBE_UNKNOWN')
+  world.proof = null
+  world.clock.advance(3600_000)
+  const byFunction = '00000000-0000-4000-8000-000000000004' as VersionId
+  await steps(world, beginRotation(world, byFunction))
+  const stored = world.secrets.secret(SECRET)
+  stored.run = null
+  stored.versions.drop(PENDING)
+  assert.equal(stored.versions.holder('ECSAUTH-STAGED'), THIRD)
+  const { retire } = await reload(world.ports, world.plan, stored.arn as SecretArn, byFunction)
+  assert.equal(retire?.retired.length, 2)
+  assert.equal(liveTokens(world).length, 1)
+})
+
+test('a promoted version that still has our private label is retired like any other', async () => {
+  const world = startWorld()
+  await runJob(world.ports, world.plan, SECOND, false)
+  await steps(world, beginRotation(world, THIRD))
+  const stored = world.secrets.secret(SECRET)
+  assert.deepEqual(stored.labels()[SECOND], ['AWSPREVIOUS', 'ECSAUTH-STAGED'])
+  const { retire } = await reload(world.ports, world.plan, stored.arn as SecretArn, THIRD)
+  assert.equal(retire?.retired.length, 1)
   assert.equal(liveTokens(world).length, 1)
 })
 
