@@ -6,13 +6,14 @@ import { digitalocean } from './digitalocean.ts'
 import { ecr } from './ecr.ts'
 import { ecrPublic } from './ecr-public.ts'
 import { gitlab } from './gitlab.ts'
+import { harbor } from './harbor.ts'
 import { jfrog } from './jfrog.ts'
 import { jfrogToken } from './jfrog-token.ts'
 import { scaleway } from './scaleway.ts'
 import { fixed } from './static.ts'
 
 export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider>(
-  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, ecr, ecrPublic, scaleway].map(
+  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, ecr, ecrPublic, harbor, scaleway].map(
     (provider): [string, Provider] => [provider.kind, provider],
   ),
 )

@@ -5,6 +5,7 @@ import { cloudsmithCases } from './contract-cloudsmith.ts'
 import { digitaloceanCases } from './contract-digitalocean.ts'
 import { ecrCases } from './contract-ecr.ts'
 import { gitlabCases } from './contract-gitlab.ts'
+import { harborCases } from './contract-harbor.ts'
 import { jfrogCases } from './contract-jfrog.ts'
 import { scalewayCases } from './contract-scaleway.ts'
 
@@ -13,6 +14,7 @@ export const CONTRACT_CASES: readonly ContractCase[] = [
   ...digitaloceanCases,
   ...ecrCases,
   ...gitlabCases,
+  ...harborCases,
   ...jfrogCases,
   ...scalewayCases,
 ]

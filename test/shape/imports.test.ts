@@ -137,6 +137,8 @@ const REVEALED_IN: readonly string[] = [
   'src/registries/ecr-api.ts',
   'src/registries/gitlab-api.ts',
   'src/registries/gitlab.ts',
+  'src/registries/listed.ts',
+  'src/registries/root-login.ts',
   'src/registries/root-place.ts',
   'src/registries/static.ts',
   'src/registries/token-api.ts',

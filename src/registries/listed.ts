@@ -1,0 +1,79 @@
+/** Tokens that a service lists: all pages of the list, and the removal of one that a handle names. */
+
+import { PullAuthError } from '../core/errors.ts'
+import type { HttpAnswer, ProviderContext, Revocation } from '../core/ports.ts'
+import { asObject, type JsonObject, parseJson } from './json.ts'
+import { type ApiRequest, askApi, isSuccess, refusal, revokeFailed, said, type TokenApi } from './token-api.ts'
+
+/** Every label of ours begins with this (core/mint-label.ts). */
+const OURS = 'ecs-pull-auth/'
+/** A list that never ends is none. */
+const MOST_PAGES = 1000
+
+export interface Listed<Id> {
+  readonly id: Id
+  /** Label and unique end, as `createBeside` gave it. */
+  readonly name: string
+}
+
+/**
+ * All items of a list in pages, to the total that the service tells in `X-Total-Count`, else to the first empty page. The
+ * URL of a `Link` header is never followed: it would send the root wherever it points. Throws the MINT_ codes.
+ */
+export async function listPages(
+  cx: ProviderContext,
+  api: TokenApi,
+  request: (page: number) => ApiRequest,
+): Promise<readonly JsonObject[]> {
+  const items: JsonObject[] = []
+  for (let page = 1; page <= MOST_PAGES; page++) {
+    const answer = await askApi(cx, request(page))
+    const list = isSuccess(answer) ? parseJson(answer.body.reveal()) : undefined
+    if (!isSuccess(answer) || !Array.isArray(list)) throw refusal(cx, api, answer)
+    items.push(...list.map(asObject))
+    if (list.length === 0 || items.length >= Number(answer.headers['x-total-count'])) break
+  }
+  return items
+}
+
+export function isOurs(name: unknown): name is string {
+  return typeof name === 'string' && name.startsWith(OURS)
+}
+
+export interface ListedSource<Id> {
+  /** Only tokens whose name is ours. */
+  list(): Promise<readonly Listed<Id>[]>
+  remove(id: Id): Promise<HttpAnswer>
+}
+
+/**
+ * Removes a token by id, if the list shows it with a label of ours: a handle that somebody wrote into the stored config
+ * must not turn the root against tokens of others. What a readable list does not show is gone. Throws REVOKE_FAILED.
+ */
+export async function revokeListed<Id>(
+  cx: ProviderContext,
+  id: Id,
+  { what, hint }: { readonly what: string; readonly hint: string },
+  { list, remove }: ListedSource<Id>,
+): Promise<Revocation> {
+  const isThere = (await listOrFail(what, hint, list)).some((token) => token.id === id)
+  if (!isThere) return 'already-gone'
+  const answer = await remove(id)
+  // The list has just shown it to this root, so the 404 means the token, not the root's rights.
+  if (answer.kind === 'answer' && answer.status === 404) return 'already-gone'
+  if (isSuccess(answer)) return 'revoked'
+  throw revokeFailed(what, said(cx, answer), hint)
+}
+
+async function listOrFail<Item>(
+  what: string,
+  hint: string,
+  list: () => Promise<readonly Item[]>,
+): Promise<readonly Item[]> {
+  try {
+    return await list()
+  } catch (error) {
+    if (error instanceof PullAuthError) throw revokeFailed(what, `no list shows it (${error.message})`, hint)
+    throw error
+  }
+}
