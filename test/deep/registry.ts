@@ -1,32 +1,60 @@
-/** A real container registry on loopback that knows its users by an htpasswd file, and a real client of it. */
+/** A real container registry on loopback, with users in an htpasswd file or with tokens of a server of ours, and a real client of it. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { TestContext } from 'node:test'
 import { tinyImage } from '../doubles/tiny-image.ts'
 import { ENVIRONMENT, type Ran, run } from './software.ts'
+import { ISSUER, SERVICE, type TokenAuth } from './token-server.ts'
 
 export interface RealRegistry {
   /** `127.0.0.1:<port>` */
   readonly host: string
-  /** From now on exactly these users may pull and push. */
-  allow(users: ReadonlyMap<string, string>): void
   /** Pushes a small image with the credentials of an auth map, as `~/.docker/config.json` has it inside `auths`. */
-  push(repository: string, auths: string): Promise<Ran>
+  push(repository: string, auths: string, tag?: string): Promise<Ran>
   /** Asks for the manifest and the config of an image. */
-  inspect(repository: string, auths: string): Promise<Ran>
+  inspect(repository: string, auths: string, tag?: string): Promise<Ran>
 }
 
-export async function startRealRegistry(t: TestContext): Promise<RealRegistry> {
+export interface HtpasswdRegistry extends RealRegistry {
+  /** From now on exactly these users may pull and push. */
+  allow(users: ReadonlyMap<string, string>): void
+}
+
+/** Whoever ends what was started: a test, or all tests of a file together. */
+export interface Scope {
+  after(end: () => unknown): void
+}
+
+export async function startRealRegistry(t: Scope): Promise<HtpasswdRegistry> {
   const folder = mkdtempSync(join(tmpdir(), 'ecs-pull-auth-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const users = join(folder, 'htpasswd')
   writeFileSync(users, '')
+  const registry = await startIn(t, folder, { htpasswd: { realm: 'deep', path: users } })
+  return {
+    ...registry,
+    allow(credentials) {
+      writeFileSync(users, '')
+      for (const [user, password] of credentials) appendFileSync(users, userLine(user, password))
+    },
+  }
+}
+
+/** Takes the bearers of a token server of ours, told by the certificate of its key. */
+export async function startTokenRegistry(t: Scope, { realm, certificate }: TokenAuth): Promise<RealRegistry> {
+  const folder = mkdtempSync(join(tmpdir(), 'ecs-pull-auth-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const rootcertbundle = join(folder, 'issuer.pem')
+  writeFileSync(rootcertbundle, certificate)
+  return await startIn(t, folder, { token: { realm, service: SERVICE, issuer: ISSUER, rootcertbundle } })
+}
+
+async function startIn(t: Scope, folder: string, auth: object): Promise<RealRegistry> {
   writeLayout(join(folder, 'image'))
-  const port = await serve(t, folder, users)
+  const port = await serve(t, folder, auth)
   const host = `127.0.0.1:${port}`
   const skopeo = async (auths: string, command: readonly string[]) => {
     const file = join(folder, 'auth.json')
@@ -36,16 +64,12 @@ export async function startRealRegistry(t: TestContext): Promise<RealRegistry> {
   }
   return {
     host,
-    allow(credentials) {
-      writeFileSync(users, '')
-      for (const [user, password] of credentials) appendFileSync(users, userLine(user, password))
-    },
-    push: (repository, auths) => {
-      const target = `docker://${host}/${repository}:v1`
+    push: (repository, auths, tag = 'v1') => {
+      const target = `docker://${host}/${repository}:${tag}`
       return skopeo(auths, ['copy', '--dest-tls-verify=false', `oci:${join(folder, 'image')}:v1`, target])
     },
-    inspect: (repository, auths) => {
-      return skopeo(auths, ['inspect', '--tls-verify=false', `docker://${host}/${repository}:v1`])
+    inspect: (repository, auths, tag = 'v1') => {
+      return skopeo(auths, ['inspect', '--tls-verify=false', `docker://${host}/${repository}:${tag}`])
     },
   }
 }
@@ -58,12 +82,12 @@ function userLine(user: string, password: string): string {
 }
 
 /** Starts the registry, which tells in its log the port that it got. */
-async function serve(t: TestContext, folder: string, users: string): Promise<string> {
+async function serve(t: Scope, folder: string, auth: object): Promise<string> {
   const config = {
     version: 0.1,
     log: { level: 'info' },
     storage: { filesystem: { rootdirectory: join(folder, 'data') } },
-    auth: { htpasswd: { realm: 'deep', path: users } },
+    auth,
     http: { addr: '127.0.0.1:0', secret: 'for tests' },
   }
   writeFileSync(join(folder, 'config.yml'), JSON.stringify(config))
