@@ -1,0 +1,288 @@
+/** Provider `jfrog-token`: access tokens of a JFrog platform, made by an admin token beside the old one and revoked by id. */
+
+import { PullAuthError } from '../core/errors.ts'
+import type { FieldProblem, JsonValue, Millis, Provider, ProviderContext, Revocation } from '../core/ports.ts'
+import { bearerHeader, type Secret } from '../core/secret.ts'
+import { createBeside, labelOf } from './create-beside.ts'
+import { httpsProblem } from './https-only.ts'
+import { jfrogUrl } from './jfrog.ts'
+import { asObject } from './json.ts'
+import { isOurs } from './listed.ts'
+import { ensurePlace } from './root-login.ts'
+import { placeProblem } from './root-place.ts'
+import {
+  askApi,
+  CREATE_TIMEOUT,
+  expiryOf,
+  isLost,
+  isSuccess,
+  objectOf,
+  readRootText,
+  refusal,
+  revokeFailed,
+  said,
+  type TokenApi,
+  takeToken,
+} from './token-api.ts'
+
+export interface JfrogTokenConfig {
+  readonly url: string
+  readonly root: string
+  readonly user: string
+  readonly scope: string
+  readonly reference: boolean
+}
+
+type Place = Pick<JfrogTokenConfig, 'url' | 'root'>
+
+interface Made {
+  readonly id: string
+  readonly password: Secret
+  readonly expiresAt: Millis | null
+}
+
+const TOKENS = '/access/api/v1/tokens'
+/** Without `expires_in` a token would live for a year. */
+const DEFAULT_LIFE = 30 * 86_400
+const TOKEN_ID = /^[A-Za-z0-9-]{1,64}$/
+const USER = /^[^\s:\p{Cc}]{1,255}$/u
+
+/**
+ * Create, look, list and delete (facts/registries.md section 3.7). `mint` throws MINT_REJECTED, MINT_NOT_PERMITTED, MINT_RATE_LIMITED,
+ * MINT_UNAVAILABLE, MINT_AMBIGUOUS, CREDENTIAL_INVALID, CREDENTIAL_EXPIRING; `revoke` REVOKE_FAILED.
+ */
+export const jfrogToken: Provider<JfrogTokenConfig> = {
+  kind: 'jfrog-token',
+  summary:
+    'Access tokens that an admin token of a JFrog platform makes; for where jfrog (no stored root) cannot be used.',
+  traits: {
+    rotation: 'create-delete',
+    ttl: { min: null, max: null, default: DEFAULT_LIFE, granularity: 'second' },
+    revoke: 'immediate',
+    identity: ['stored-root'],
+    hosts: ['action', 'lambda', 'cli'],
+    evidence: 'a double of the documented API whose tokens a real docker-registry checks; never JFrog',
+  },
+  options: {
+    url: {
+      kind: 'url',
+      description: 'The JFrog platform. Default: https:// and the host of the registry key.',
+      example: 'https://acme.jfrog.io',
+    },
+    user: {
+      kind: 'string',
+      required: true,
+      description: 'User that the tokens are for; with it the instances log in.',
+      example: 'ecs-pull',
+    },
+    scope: {
+      kind: 'string',
+      description: 'Scope of the tokens. Default applied-permissions/user: what the user may do.',
+      example: 'applied-permissions/groups:readers',
+    },
+    referenceToken: {
+      kind: 'boolean',
+      description: 'Publish the reference token of 64 characters instead of the long one. Default true.',
+    },
+    root: {
+      kind: 'secret',
+      required: true,
+      description: 'Secret with an admin access token, as bare text or {"token","url"}.',
+      example: 'prod/jfrog/root',
+    },
+  },
+
+  parse(fields, registry) {
+    const text = (name: string, fallback: string) => (typeof fields[name] === 'string' ? fields[name] : fallback)
+    const [user, root, scope] = [text('user', ''), text('root', ''), text('scope', 'applied-permissions/user')]
+    const url = jfrogUrl(text('url', '') || null, registry)
+    const problems: FieldProblem[] = []
+    const check = (field: string, problem: string | null) => {
+      if (problem !== null) problems.push({ field, problem })
+    }
+    check('url', httpsProblem(url))
+    check('root', root === '' ? 'is missing' : null)
+    check('user', USER.test(user) ? null : 'must be a user name without blanks and colons')
+    check('scope', scope.length <= 500 ? null : 'is longer than the 500 characters that JFrog takes')
+    return problems.length > 0 ? problems : { url, root, user, scope, reference: fields['referenceToken'] !== false }
+  },
+
+  async mint(cx, config, { label, ttl }) {
+    const api = apiOf(config)
+    const authorization = await readRoot(cx, config)
+    const issuedAt = cx.clock.now()
+    const life = ttl ?? DEFAULT_LIFE
+    const { id, password, expiresAt } = await createBeside(cx, label, {
+      api,
+      create: (name) => createToken(cx, config, authorization, name, life),
+      list: () => listTokens(cx, config, authorization, label),
+      remove: (id) => deleteToken(cx, config, authorization, id),
+    })
+    if (expiresAt !== null && expiresAt < issuedAt + life * 1000 - 60_000) {
+      await deleteToken(cx, config, authorization, id).catch(() =>
+        cx.journal.warn(`${api.name}: token ${id} is of no use and could not be revoked.`),
+      )
+      throw new PullAuthError(
+        'CREDENTIAL_EXPIRING',
+        `${api.name} gave a token until ${new Date(expiresAt).toISOString()}, less than the ${life} s asked for.`,
+        'Ask for a shorter ttl, or raise the longest one that JFrog allows.',
+      )
+    }
+    const lasting = await isUnrevocable(cx, config, authorization, id)
+    if (lasting) cx.journal.warn(`${api.name}: JFrog does not keep token ${id}, so it can only expire, not be revoked.`)
+    return { username: config.user, password, issuedAt, expiresAt, handle: handleOf(config, id, lasting) }
+  },
+
+  async find(cx, config, labelPrefix) {
+    const tokens = await listTokens(cx, config, await readRoot(cx, config), labelPrefix)
+    return tokens.map(({ id, name }) => ({ label: labelOf(name), handle: handleOf(config, id, false) }))
+  },
+
+  async revoke(cx, handle, planned) {
+    const { id, lasting, ...place } = readHandle(handle)
+    if (lasting) return 'by-expiry'
+    const named = planned.some(({ url, root }) => url === place.url && root === place.root)
+    const problem = await placeProblem(cx, place.root, place.url, named)
+    if (problem !== null) {
+      throw revokeFailed(
+        `JFrog token ${id}`,
+        `${problem}, so no root was sent`,
+        `If that address is right, store {"token":"…","url":"…"} in secret ${place.root}, then retire again.`,
+      )
+    }
+    return await deleteToken(cx, place, await readToken(cx, place.root), id)
+  },
+}
+
+/** null: the answer was lost after the request was sent, or told of no token. */
+async function createToken(
+  cx: ProviderContext,
+  config: JfrogTokenConfig,
+  authorization: Secret,
+  description: string,
+  life: number,
+): Promise<Made | null> {
+  const { user, scope, reference } = config
+  const issuedAt = cx.clock.now()
+  const answer = await askApi(cx, {
+    method: 'POST',
+    url: `${config.url}${TOKENS}`,
+    headers: { authorization },
+    json: {
+      grant_type: 'client_credentials',
+      username: user,
+      scope,
+      expires_in: life,
+      description,
+      refreshable: false,
+      include_reference_token: reference,
+      // Below a threshold of 6 h, which an administrator may raise, a token is else one that cannot be revoked.
+      force_revocable: true,
+    },
+    timeoutMs: CREATE_TIMEOUT,
+  })
+  if (isLost(answer)) return null
+  if (!isSuccess(answer)) throw refusal(cx, apiOf(config), answer)
+  const { token_id: id, access_token: long, reference_token: short, expires_in: expiresIn } = objectOf(answer)
+  const [whole, brief] = [takeToken(cx, long, user), takeToken(cx, short, user)]
+  if (whole === null || !isTokenId(id)) return null
+  // An Artifactory before 7.38 gives no reference token; the long one does the same.
+  return { id, password: (reference ? brief : null) ?? whole, expiresAt: expiryOf(whole, expiresIn, issuedAt) }
+}
+
+/** Living tokens whose description begins with the prefix. Throws the MINT_ codes. */
+async function listTokens(
+  cx: ProviderContext,
+  config: Place,
+  authorization: Secret,
+  prefix: string,
+): Promise<readonly { readonly id: string; readonly name: string }[]> {
+  const url = `${config.url}${TOKENS}?description=${encodeURIComponent(prefix)}*`
+  const answer = await askApi(cx, { method: 'GET', url, headers: { authorization } })
+  const { tokens } = objectOf(answer)
+  if (!Array.isArray(tokens)) throw refusal(cx, apiOf(config), answer)
+  const alive = (expiry: unknown) => typeof expiry !== 'number' || expiry * 1000 > cx.clock.now()
+  return tokens.map(asObject).flatMap(({ token_id: id, description: name, expiry }) => {
+    return isTokenId(id) && typeof name === 'string' && name.startsWith(prefix) && alive(expiry) ? [{ id, name }] : []
+  })
+}
+
+/**
+ * JFrog keeps only tokens that it can revoke. One that it does not know right after it was made cannot be revoked: an
+ * Artifactory before 7.50.3 does not know `force_revocable`. Without a clear answer the token counts as revocable.
+ */
+async function isUnrevocable(cx: ProviderContext, { url }: Place, authorization: Secret, id: string): Promise<boolean> {
+  const answer = await askApi(cx, { method: 'GET', url: `${url}${TOKENS}/${id}`, headers: { authorization } })
+  return answer.kind === 'answer' && answer.status === 404
+}
+
+/** Throws REVOKE_FAILED. */
+async function deleteToken(cx: ProviderContext, config: Place, authorization: Secret, id: string): Promise<Revocation> {
+  const headers = { authorization }
+  const url = `${config.url}${TOKENS}/${id}`
+  const seen = await askApi(cx, { method: 'GET', url, headers })
+  if (seen.kind === 'answer' && seen.status === 404 && (await isNowhere(cx, config, authorization, id)))
+    return 'already-gone'
+  if (!isSuccess(seen)) throw failed(config, id, said(cx, seen))
+  // A handle that somebody wrote into the stored config must not turn the root against tokens of others.
+  if (!isOurs(objectOf(seen)['description'])) throw failed(config, id, 'ecs-pull-auth did not make it')
+  const answer = await askApi(cx, { method: 'DELETE', url, headers })
+  if (answer.kind === 'answer' && answer.status === 200) return 'revoked'
+  // Documented: revoked before.
+  if (answer.kind === 'answer' && answer.status === 204) return 'already-gone'
+  throw failed(config, id, said(cx, answer))
+}
+
+/** A root that lost its rights gets 403, not 404; that the list can be read shows that the 404 is JFrog's own. */
+async function isNowhere(cx: ProviderContext, { url }: Place, authorization: Secret, id: string): Promise<boolean> {
+  const list = `${url}${TOKENS}?token_id=${id}`
+  const { tokens } = objectOf(await askApi(cx, { method: 'GET', url: list, headers: { authorization } }))
+  return Array.isArray(tokens) && tokens.length === 0
+}
+
+function failed({ url, root }: Place, id: string, why: string): PullAuthError {
+  const hint = `Check that the root token in secret ${root} is alive and an admin token; retire tries again.`
+  return revokeFailed(`JFrog token ${id} at ${url}`, why, hint)
+}
+
+/** The root for a place that the plan names, as a header. */
+async function readRoot(cx: ProviderContext, place: Place): Promise<Secret> {
+  await ensurePlace(cx, place)
+  return await readToken(cx, place.root)
+}
+
+async function readToken(cx: ProviderContext, root: string): Promise<Secret> {
+  return bearerHeader(await readRootText(cx, root, 'token', 'JFrog admin token'))
+}
+
+/** `lasting` is told only where it is so: a handle must be the same when `find` makes it. */
+function handleOf({ url, root }: Place, id: string, lasting: boolean): JsonValue {
+  return { url, id, root, ...(lasting ? { lasting } : {}) }
+}
+
+function readHandle(handle: JsonValue): Place & { readonly id: string; readonly lasting: boolean } {
+  const { url, id, root, lasting } = asObject(handle)
+  const whole = typeof url === 'string' && typeof root === 'string' && isTokenId(id)
+  if (whole && httpsProblem(url) === null) return { url, root, id, lasting: lasting === true }
+  throw revokeFailed(
+    'A JFrog access token',
+    'the stored config remembers it in a form that cannot be read',
+    'Revoke old tokens whose description begins with ecs-pull-auth/ in JFrog by hand.',
+  )
+}
+
+function isTokenId(value: unknown): value is string {
+  return typeof value === 'string' && TOKEN_ID.test(value)
+}
+
+function apiOf({ url, root }: Place): TokenApi {
+  return {
+    name: `JFrog ${url}${TOKENS}`,
+    hints: {
+      rejected: `Put a living admin access token into secret ${root}.`,
+      notPermitted:
+        `The token in secret ${root} must be an admin token. 403 is also what a ttl above the longest one that JFrog ` +
+        'allows gets, and a scope that the user may not have.',
+    },
+  }
+}
