@@ -3,6 +3,7 @@
 import type { Provider } from '../core/ports.ts'
 import { cloudsmith } from './cloudsmith.ts'
 import { digitalocean } from './digitalocean.ts'
+import { dockerhub } from './dockerhub.ts'
 import { ecr } from './ecr.ts'
 import { ecrPublic } from './ecr-public.ts'
 import { gitlab } from './gitlab.ts'
@@ -13,7 +14,7 @@ import { scaleway } from './scaleway.ts'
 import { fixed } from './static.ts'
 
 export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider>(
-  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, ecr, ecrPublic, harbor, scaleway].map(
+  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, dockerhub, ecr, ecrPublic, harbor, scaleway].map(
     (provider): [string, Provider] => [provider.kind, provider],
   ),
 )

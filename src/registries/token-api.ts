@@ -99,8 +99,9 @@ export function isLost(answer: HttpAnswer): boolean {
 
 /** What an answer that is no success means; nothing was made. */
 export function refusal(cx: ProviderContext, { name, hints }: TokenApi, answer: HttpAnswer): PullAuthError {
-  const message = `${name}: ${said(cx, answer)}.`
-  switch (answer.kind === 'answer' ? answer.status : 0) {
+  const code = oauthCode(answer)
+  const message = `${name}: ${said(cx, answer)}${code === null ? '' : ` (${code})`}.`
+  switch (code === null ? (answer.kind === 'answer' ? answer.status : 0) : OAUTH_REFUSALS[code]) {
     case 401:
       return new PullAuthError('MINT_REJECTED', message, hints.rejected)
     case 403:
@@ -115,6 +116,25 @@ export function refusal(cx: ProviderContext, { name, hints }: TokenApi, answer: 
         hints.unavailable ?? 'Check the registry’s entry in the plan and that its API is up, then run again.',
       )
   }
+}
+
+/** OAuth token endpoints refuse with 400 and a code (RFC 6749 section 5.2, RFC 8693 section 2.2.2): the status that says the same. */
+const OAUTH_REFUSALS = {
+  invalid_client: 401,
+  invalid_grant: 401,
+  invalid_token: 401,
+  access_denied: 403,
+  invalid_scope: 403,
+  invalid_target: 403,
+  unauthorized_client: 403,
+} as const
+
+function oauthCode(answer: HttpAnswer): keyof typeof OAUTH_REFUSALS | null {
+  if (answer.kind !== 'answer' || answer.status !== 400) return null
+  const { error } = parseObject(answer.body.reveal())
+  return typeof error === 'string' && Object.hasOwn(OAUTH_REFUSALS, error)
+    ? (error as keyof typeof OAUTH_REFUSALS)
+    : null
 }
 
 /** An answer of another shape than documented: nothing in it is shown. */

@@ -3,6 +3,7 @@
 import type { ContractCase } from './contract.ts'
 import { cloudsmithCases } from './contract-cloudsmith.ts'
 import { digitaloceanCases } from './contract-digitalocean.ts'
+import { dockerhubCases } from './contract-dockerhub.ts'
 import { ecrCases } from './contract-ecr.ts'
 import { gitlabCases } from './contract-gitlab.ts'
 import { harborCases } from './contract-harbor.ts'
@@ -12,6 +13,7 @@ import { scalewayCases } from './contract-scaleway.ts'
 export const CONTRACT_CASES: readonly ContractCase[] = [
   ...cloudsmithCases,
   ...digitaloceanCases,
+  ...dockerhubCases,
   ...ecrCases,
   ...gitlabCases,
   ...harborCases,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { HttpAnswer } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { askApi, expiryOf, jwtClaims } from '../../src/registries/token-api.ts'
+import { askApi, expiryOf, jwtClaims, refusal } from '../../src/registries/token-api.ts'
 import { NOW, recordedContext } from './context.ts'
 
 function answer(status: number, headers: Readonly<Record<string, string>> = {}): HttpAnswer {
@@ -54,3 +54,22 @@ test('an expiry comes from expires_in, else from the JWT, else nobody knows', ()
   assert.equal(jwtClaims(new Secret('a.b')), null)
   assert.equal(jwtClaims(new Secret('a.b.c')), null)
 })
+
+const REFUSALS: readonly (readonly [number, string, string, string])[] = [
+  [400, '{"error":"invalid_grant","error_description":"secret"}', 'MINT_REJECTED', 'it answered 400 (invalid_grant)'],
+  [400, '{"error":"invalid_client"}', 'MINT_REJECTED', 'it answered 400 (invalid_client)'],
+  [400, '{"error":"unauthorized_client"}', 'MINT_NOT_PERMITTED', 'it answered 400 (unauthorized_client)'],
+  [400, '{"error":"invalid_request"}', 'MINT_UNAVAILABLE', 'it answered 400'],
+  [400, '{"error":"toString"}', 'MINT_UNAVAILABLE', 'it answered 400'],
+  [400, '{"error":{"code":1}}', 'MINT_UNAVAILABLE', 'it answered 400'],
+  [401, '{"error":"access_denied"}', 'MINT_REJECTED', 'it answered 401'],
+  [404, '', 'MINT_NOT_PERMITTED', 'it answered 404'],
+]
+for (const [status, body, code, said] of REFUSALS) {
+  test(`a refusal with ${status} and ${body || 'nothing'} is ${code}`, () => {
+    const api = { name: 'API', hints: { rejected: 'a', notPermitted: 'b' } }
+    const refused = { kind: 'answer', status, headers: {}, body: new Secret(body) } as const
+    const { code: found, message } = refusal(recordedContext({}), api, refused)
+    assert.deepEqual([found, message], [code, `API: ${said}.`])
+  })
+}
