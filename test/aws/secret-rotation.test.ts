@@ -360,3 +360,9 @@ test('CancelRotateSecret turns rotation off and leaves the labels (section 4)', 
     [false, { [v1]: ['AWSCURRENT'], [v2]: ['AWSPENDING'] }],
   )
 })
+
+test('CancelRotateSecret is refused for a secret that was never rotated (API reference)', async (context) => {
+  const { aws, ask } = await start(context)
+  aws.secrets.create('s', 'S1', v1)
+  assert.equal((await ask('CancelRotateSecret', { SecretId: 's' })).type, 'InvalidRequestException')
+})

@@ -112,7 +112,13 @@ export class SecretRotation {
 
   /** Turns rotation off and leaves the labels as they are (section 4). */
   #cancel(secret: StoredSecret): Json {
-    if (secret.rotation !== null) secret.rotation = { ...secret.rotation, enabled: false }
+    if (secret.rotation === null) {
+      // The one cause that the API reference lists for its InvalidRequestException and that can be meant; moto's text.
+      throw refused(
+        "You tried to enable rotation on a secret that doesn't already have a Lambda function ARN configured and you didn't include such an ARN as a parameter in this call.",
+      )
+    }
+    secret.rotation = { ...secret.rotation, enabled: false }
     const version = secret.run?.version
     secret.run = null
     return { ARN: secret.arn, Name: secret.name, ...(version === undefined ? {} : { VersionId: version }) }

@@ -17,6 +17,7 @@ need htpasswd apache2-utils
 need shellcheck shellcheck
 need bats bats
 need python3 python3
+python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 need dash dash
 
 have_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
@@ -56,4 +57,18 @@ if [ ! -x $docker/docker ] && have_apt; then
   done
   rm -rf "$folder"
   [ -x $docker/docker ] || tell 'no docker CLI in any package'
+fi
+
+# moto in an environment of its own: Debian's Python takes no packages but Debian's.
+moto=.tools/moto
+wanted=test/deep/moto-requirements.txt
+has_moto() { cmp -s $wanted $moto/installed.txt && $moto/bin/python -c 'import moto.server' 2>/dev/null; }
+if ! has_moto; then
+  rm -rf $moto
+  if python3 -m venv $moto && $moto/bin/pip install --quiet --disable-pip-version-check --requirement $wanted; then
+    cp $wanted $moto/installed.txt
+  else
+    rm -rf $moto
+    tell 'no moto: python3 has no venv, or pip cannot install'
+  fi
 fi

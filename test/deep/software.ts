@@ -23,7 +23,7 @@ export function dockerCommands(): readonly string[] {
   return found.filter((path) => path !== null && isProgram(path)) as readonly string[]
 }
 
-function isProgram(path: string): boolean {
+export function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
     return true
