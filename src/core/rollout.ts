@@ -269,7 +269,7 @@ export async function reportOn(
   const everyone = command.targets <= READ_EVERY_INSTANCE
   const instances = await readInvocations(cx, command, everyone)
   const behind = instances.filter((instance) => !runs(instance, version))
-  const { left, leftUnknown } = await findLeft(cx.fleet, behind)
+  const { left, leftUnknown } = isFinal(command.status) ? await findLeft(cx.fleet, behind) : NOBODY_LEFT
   const known = everyone ? instances.length : command.completed
   const lastFinish = everyone ? latest(instances.filter((instance) => !behind.includes(instance))) : null
   return {
@@ -293,6 +293,10 @@ function latest(instances: readonly InstanceReport[]): Millis | null {
   return times.length === 0 || times.length < instances.length ? null : Math.max(...times)
 }
 
+const NOBODY_LEFT = { left: [], leftUnknown: null }
+/** 50 calls: an event function has a minute or two. */
+const MOST_ASKED = 2_500
+
 /**
  * An instance that is offline may come back with its old credential; one that Systems Manager does not know any more
  * cannot. Asked for those that are behind only, and whatever is not clear counts as not left.
@@ -301,7 +305,8 @@ async function findLeft(
   fleet: Fleet,
   behind: readonly InstanceReport[],
 ): Promise<Pick<RolloutReport, 'left' | 'leftUnknown'>> {
-  if (behind.length === 0) return { left: [], leftUnknown: null }
+  if (behind.length === 0) return NOBODY_LEFT
+  if (behind.length > MOST_ASKED) return { left: [], leftUnknown: `${behind.length} are too many to ask for.` }
   try {
     const known = await fleet.known(behind.map(({ instanceId }) => instanceId))
     return { left: behind.filter(({ instanceId }) => !known.has(instanceId)), leftUnknown: null }

@@ -312,6 +312,23 @@ for (const count of [4, 600]) {
   })
 }
 
+test('nobody is asked for while the command runs, nor for half of a very large fleet', async () => {
+  const world = published(
+    fleetOf(
+      2_501,
+      () => applied,
+      () => ({ delivery: 'undeliverable' }),
+    ),
+  )
+  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  assert.match(rolloutProblem(report, plan)?.hint ?? '', /could not be found out: 2501 are too many to ask for\.$/)
+  const command = await world.ports.fleet.command(report.commandId)
+  assert.ok(command)
+  const running = await reportOn(world.ports, { ...command, status: 'InProgress' }, VERSION, null)
+  assert.deepEqual([running.left, running.leftUnknown], [[], null])
+  assert.equal(asked(world, 'DescribeInstanceInformation'), 0)
+})
+
 test('one that has left does not make up for one that failed', async () => {
   const failing: ScriptResult = { exitCode: 11, stdout: '', stderr: '' }
   const world = published(fleetOf(3, (index) => (index === 0 ? applied : failing)))
