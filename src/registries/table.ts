@@ -1,6 +1,7 @@
 /** Every provider that a plan can name, by its kind. */
 
 import type { Provider } from '../core/ports.ts'
+import { acr } from './acr.ts'
 import { cloudsmith } from './cloudsmith.ts'
 import { digitalocean } from './digitalocean.ts'
 import { dockerhub } from './dockerhub.ts'
@@ -14,7 +15,7 @@ import { scaleway } from './scaleway.ts'
 import { fixed } from './static.ts'
 
 export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider>(
-  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, dockerhub, ecr, ecrPublic, harbor, scaleway].map(
+  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, dockerhub, ecr, ecrPublic, harbor, acr, scaleway].map(
     (provider): [string, Provider] => [provider.kind, provider],
   ),
 )

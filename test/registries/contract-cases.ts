@@ -1,6 +1,7 @@
 /** Every provider with every way to authenticate that it has. A provider that a plan can name and that is missing here fails a test. */
 
 import type { ContractCase } from './contract.ts'
+import { acrCases } from './contract-acr.ts'
 import { cloudsmithCases } from './contract-cloudsmith.ts'
 import { digitaloceanCases } from './contract-digitalocean.ts'
 import { dockerhubCases } from './contract-dockerhub.ts'
@@ -11,6 +12,7 @@ import { jfrogCases } from './contract-jfrog.ts'
 import { scalewayCases } from './contract-scaleway.ts'
 
 export const CONTRACT_CASES: readonly ContractCase[] = [
+  ...acrCases,
   ...cloudsmithCases,
   ...digitaloceanCases,
   ...dockerhubCases,

@@ -135,6 +135,7 @@ const REVEALED_IN: readonly string[] = [
   'src/http.ts',
   'src/identity.ts',
   'src/registries/ecr-api.ts',
+  'src/registries/entra.ts',
   'src/registries/gitlab-api.ts',
   'src/registries/gitlab.ts',
   'src/registries/listed.ts',
