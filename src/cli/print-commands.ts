@@ -1,9 +1,10 @@
 /** The commands that only print what this version knows: providers, document. */
 
 import reloadDocument from '../../deploy/document.json' with { type: 'json' }
+import { overviewOf, type ProviderOverview } from '../registries/overview.ts'
 import { PROVIDERS } from '../registries/table.ts'
 import type { CliCommand } from './command.ts'
-import { textTable } from './table.ts'
+import { textFacts } from './table.ts'
 
 export const document: CliCommand = {
   summary: 'Print the SSM Command document, ready for aws ssm create-document.',
@@ -21,20 +22,17 @@ export const providers: CliCommand = {
   least: 0,
   most: 0,
   run: async () => {
-    const all = [...PROVIDERS.values()]
-    const json = all.map(({ kind, summary, traits, options }) => ({
-      provider: kind,
-      summary,
-      ...traits,
-      fields: Object.keys(options),
-    }))
-    const rows = json.map(({ provider, rotation, revoke, fields, summary }) => [
-      provider,
-      rotation,
-      revoke,
-      fields.join(', '),
-      summary,
-    ])
-    return { exit: 0, json, text: textTable(['provider', 'class', 'revoke', 'fields', 'what'], rows) }
+    const all = [...PROVIDERS.values()].map((provider) => ({ provider, words: overviewOf(provider) }))
+    const json = all.map(({ provider: { kind, summary, traits, options }, words }) => {
+      const { rootless, schedule } = words
+      return { provider: kind, summary, ...traits, rootless, schedule, fields: Object.keys(options) }
+    })
+    return { exit: 0, json, text: all.map(({ words }) => providerText(words)).join('\n\n') }
   },
+}
+
+function providerText({ provider, summary, rootless, ...words }: ProviderOverview): string {
+  const facts = Object.entries({ ...words, 'no stored root': rootless })
+  const plain = facts.map(([label, text]): [string, string] => [label, text.replaceAll('`', '')])
+  return `${provider}  ${summary}\n${textFacts(plain)}`
 }

@@ -30,6 +30,8 @@ export interface ServiceDouble {
   readonly secrets: Readonly<Record<string, string>>
   /** Who runs us, for sources without a stored root. Default: nobody. */
   readonly identity?: Partial<Pick<ProviderContext, 'identityToken' | 'signAws'>>
+  /** Where the double answers for a URL of a service that no plan can name otherwise. */
+  reroute?(url: string): string
   readonly requests: readonly ApiRecord[]
   fault: ((request: ApiRecord) => ApiFault | null) | null
   close(): Promise<void>
@@ -75,7 +77,9 @@ export async function inContractWorld(
   const service = await start(bench)
   const http = createHttp()
   // Only what hangs on purpose is given up early: a create that is cut off is a fault of its own.
-  const send = (request: HttpRequest) => http.send(service.fault === null ? request : { ...request, timeoutMs: 100 })
+  const patience = () => (service.fault === null ? {} : { timeoutMs: 100 })
+  const send = (request: HttpRequest) =>
+    http.send({ ...request, ...patience(), url: service.reroute?.(request.url) ?? request.url })
   const context = { ...recordedContext(service.secrets, { send }), ...service.identity }
   const verify: PullVerifier = createPullVerifier(http, context.clock)
   const config = provider.parse(service.fields, bench.host)
@@ -195,6 +199,9 @@ async function healSlots(world: ContractWorld, current: JsonValue): Promise<Json
 
 async function refusesClearly(_case: ContractCase, world: ContractWorld): Promise<void> {
   const { service } = world
+  await world.mint()
+  // A source that only reads its secret asks nobody who could refuse.
+  if (service.requests.length === 0) return
   const cases = [
     [{ kind: 'answer', status: 401 }, ['MINT_REJECTED']],
     [{ kind: 'answer', status: 403 }, ['MINT_NOT_PERMITTED', 'MINT_REJECTED']],
