@@ -7,6 +7,7 @@ import { digitalocean } from './digitalocean.ts'
 import { dockerhub } from './dockerhub.ts'
 import { ecr } from './ecr.ts'
 import { ecrPublic } from './ecr-public.ts'
+import { gar } from './gar.ts'
 import { gitlab } from './gitlab.ts'
 import { harbor } from './harbor.ts'
 import { jfrog } from './jfrog.ts'
@@ -15,7 +16,19 @@ import { scaleway } from './scaleway.ts'
 import { fixed } from './static.ts'
 
 export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider>(
-  [fixed, gitlab, jfrog, jfrogToken, cloudsmith, digitalocean, dockerhub, ecr, ecrPublic, harbor, acr, scaleway].map(
-    (provider): [string, Provider] => [provider.kind, provider],
-  ),
+  [
+    fixed,
+    gar,
+    gitlab,
+    jfrog,
+    jfrogToken,
+    cloudsmith,
+    digitalocean,
+    dockerhub,
+    ecr,
+    ecrPublic,
+    harbor,
+    acr,
+    scaleway,
+  ].map((provider): [string, Provider] => [provider.kind, provider]),
 )

@@ -6,10 +6,12 @@ import { cloudsmithCases } from './contract-cloudsmith.ts'
 import { digitaloceanCases } from './contract-digitalocean.ts'
 import { dockerhubCases } from './contract-dockerhub.ts'
 import { ecrCases } from './contract-ecr.ts'
+import { garCases } from './contract-gar.ts'
 import { gitlabCases } from './contract-gitlab.ts'
 import { harborCases } from './contract-harbor.ts'
 import { jfrogCases } from './contract-jfrog.ts'
 import { scalewayCases } from './contract-scaleway.ts'
+import { staticCases } from './contract-static.ts'
 
 export const CONTRACT_CASES: readonly ContractCase[] = [
   ...acrCases,
@@ -17,8 +19,10 @@ export const CONTRACT_CASES: readonly ContractCase[] = [
   ...digitaloceanCases,
   ...dockerhubCases,
   ...ecrCases,
+  ...garCases,
   ...gitlabCases,
   ...harborCases,
   ...jfrogCases,
   ...scalewayCases,
+  ...staticCases,
 ]

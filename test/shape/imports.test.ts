@@ -136,6 +136,7 @@ const REVEALED_IN: readonly string[] = [
   'src/identity.ts',
   'src/registries/ecr-api.ts',
   'src/registries/entra.ts',
+  'src/registries/gar-identity.ts',
   'src/registries/gitlab-api.ts',
   'src/registries/gitlab.ts',
   'src/registries/listed.ts',
