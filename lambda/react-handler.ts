@@ -8,8 +8,8 @@ import type { JobPorts } from '../src/core/job.ts'
 import { writeOutputs } from '../src/core/outputs.ts'
 import type { FleetPlan, Plan } from '../src/core/plan.ts'
 import type { Millis, SecretArn, VersionId } from '../src/core/ports.ts'
-import { retire } from '../src/core/retire.ts'
-import { reportOn, rolloutProblem, startRollout } from '../src/core/rollout.ts'
+import { type RetireReport, retire } from '../src/core/retire.ts'
+import { type RolloutReport, reportOn, rolloutProblem, startRollout } from '../src/core/rollout.ts'
 import { currentOf } from '../src/core/rotation.ts'
 import { rolloutData } from '../src/report.ts'
 import { type ReactEvent, readReactEvents } from './event.ts'
@@ -97,7 +97,8 @@ async function onCommandEnded(
     })
   }
   cx.journal.info('Every instance runs the version.', { commandId, version, targets, onVersion, left: left.length })
-  const report = await retire(cx, plan, rollout, { wait: false })
+  const report = await retireOrReload(cx, plan, fleet, rollout)
+  if (report === null) return
   cx.journal.info('Retired.', { retired: report.retired.length, failed: report.failed.length })
   if (report.failed.length === 0) return
   const names = report.failed.map(({ registry }) => registry).join(', ')
@@ -106,6 +107,26 @@ async function onCommandEnded(
     `Old credentials of ${names} could not be revoked.`,
     'They are still alive. The event is delivered again; else run ecs-pull-auth retire.',
   )
+}
+
+/** null: a command for an older version came later, so the fleet is reloaded once more; the end of that comes here too. */
+async function retireOrReload(
+  cx: JobPorts,
+  plan: Plan,
+  fleet: FleetPlan,
+  rollout: RolloutReport,
+): Promise<RetireReport | null> {
+  try {
+    return await retire(cx, plan, rollout, { wait: false })
+  } catch (error) {
+    if (!isCode(error, 'ROLLOUT_INCOMPLETE')) throw error
+    const { version } = rollout
+    cx.journal.warn(error.message, { code: error.code, hint: error.hint, version })
+    const { arn } = await cx.store.describe(plan.secret)
+    const commandId = await startRollout(cx, fleet, arn, version, { again: true })
+    cx.journal.info('The rollout is under way again.', { version, commandId })
+    return null
+  }
 }
 
 /** The list lags behind the event; the queue delivers it again. */

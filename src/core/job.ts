@@ -1,6 +1,6 @@
 /** The whole job in one go: rotate, reload the fleet, retire. What the Action does, and what the demo shows. */
 
-import { asPullAuthError, type PullAuthError } from './errors.ts'
+import { asPullAuthError, isCode, type PullAuthError } from './errors.ts'
 import { type OutputReport, writeOutputs } from './outputs.ts'
 import type { Plan } from './plan.ts'
 import type { SecretArn, VersionId } from './ports.ts'
@@ -94,6 +94,7 @@ export async function reload(cx: JobPorts, plan: Plan, secret: SecretArn, versio
   try {
     return { rollout, problem: null, retire: await retire(cx, plan, rollout, { wait: true }) }
   } catch (error) {
+    if (isCode(error, 'ROLLOUT_INCOMPLETE')) return { rollout, problem: error, retire: null }
     // The fleet runs the new version, so the job did what it promised; old credentials stay alive until the next retire.
     const { code, message } = asPullAuthError(error)
     cx.journal.warn(`Nothing was revoked (${code}): ${message}`, { code })

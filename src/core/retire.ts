@@ -7,9 +7,10 @@
 import { isCode, PullAuthError } from './errors.ts'
 import { labelPrefix, readMintLabel } from './mint-label.ts'
 import { writeOutputs } from './outputs.ts'
+import { refuseOvertaken } from './overtaken.ts'
 import type { Plan } from './plan.ts'
 import type { Millis, Revocation, SecretArn, SecretDescription, VersionId } from './ports.ts'
-import { type RolloutReport, rolloutProblem } from './rollout.ts'
+import { type RolloutPorts, type RolloutReport, rolloutProblem } from './rollout.ts'
 import { CURRENT, currentOf, providerContext, type RotationPorts, STAGED_LABEL } from './rotation.ts'
 import type { StateEntry } from './state.ts'
 import { readStoredConfig, resolveImage, type StoredConfig, stateOf } from './stored-config.ts'
@@ -25,19 +26,22 @@ export interface RetireReport {
 /** A token without a version is an orphan only when its mint cannot be on its way to the store any more. */
 const ORPHAN_AGE: Millis = 60 * 60_000
 
+type RetirePorts = RotationPorts & Pick<RolloutPorts, 'fleet'>
+
 /**
  * Throws RETIRE_NOT_YET when the rollout does not prove that no instance needs an older credential, and, unless it is to
- * wait, when there is something to revoke before `fleet.drain` is over.
+ * wait, when there is something to revoke before `fleet.drain` is over; ROLLOUT_INCOMPLETE when an instance took another
+ * version since.
  */
 export async function retire(
-  cx: RotationPorts,
+  cx: RetirePorts,
   plan: Plan,
   rollout: RolloutReport,
   { wait }: { wait: boolean },
 ): Promise<RetireReport> {
   const found = await findUnnecessary(cx, plan, rollout)
   const left = found.drained - cx.clock.now()
-  if (found.credentials.length === 0 || left <= 0) return await revokeAll(cx, plan, found)
+  if (found.credentials.length === 0 || left <= 0) return await revokeAll(cx, plan, rollout, found)
   if (!wait) throw draining(plan, found.drained, left)
   cx.journal.info(
     `Every instance runs the version. Old credentials stay alive until ${new Date(found.drained).toISOString()}, for pulls ` +
@@ -45,7 +49,7 @@ export async function retire(
   )
   await cx.clock.sleep(left)
   // Somebody may have moved the label back meanwhile: what was unnecessary then may be needed now.
-  return await revokeAll(cx, plan, await findUnnecessary(cx, plan, rollout))
+  return await revokeAll(cx, plan, rollout, await findUnnecessary(cx, plan, rollout))
 }
 
 interface Unnecessary {
@@ -79,7 +83,13 @@ async function findUnnecessary(cx: RotationPorts, plan: Plan, rollout: RolloutRe
   }
 }
 
-async function revokeAll(cx: RotationPorts, plan: Plan, found: Unnecessary): Promise<RetireReport> {
+async function revokeAll(
+  cx: RetirePorts,
+  plan: Plan,
+  rollout: RolloutReport,
+  found: Unnecessary,
+): Promise<RetireReport> {
+  if (plan.fleet !== null && found.credentials.length > 0) await refuseOvertaken(cx, plan.fleet, rollout)
   const results = await Promise.all(found.credentials.map((credential) => revokeOne(cx, plan, credential)))
   return {
     secret: found.secret,
