@@ -271,7 +271,8 @@ export async function reportOn(
   const behind = instances.filter((instance) => !runs(instance, version))
   const { left, leftUnknown } = isFinal(command.status) ? await findLeft(cx.fleet, behind) : NOBODY_LEFT
   const known = everyone ? instances.length : command.completed
-  const lastFinish = everyone ? latest(instances.filter((instance) => !behind.includes(instance))) : null
+  // Of a large fleet none of those that run it is read, so nobody's finish is known.
+  const lastFinish = latest(instances.filter((instance) => !behind.includes(instance)))
   return {
     commandId: command.id,
     version,
@@ -282,7 +283,7 @@ export async function reportOn(
     stragglers: behind.filter((instance) => !left.includes(instance)),
     left,
     leftUnknown,
-    // Our clock before the instances'; of a large fleet nobody's finish is read, but Systems Manager ends every command.
+    // Our clock before the instances', and at the very last Systems Manager ends every command.
     endedBy: endSeen ?? lastFinish ?? command.expiresAt ?? cx.clock.now(),
   }
 }

@@ -407,21 +407,31 @@ for (const handle of BROKEN_HANDLES) {
 /** Whoever may write the stored config may write a handle: what vouches for the address must be out of their reach. */
 const ELSEWHERE = { api: 'https://evil.test/api/v4', scope: 'projects/1', id: 1, root: 'root' }
 const PINNED = (url: string) => JSON.stringify({ token: ROOT, url })
-const UNTRUSTED: readonly (readonly [string, object, (double: GitlabDouble) => string, RegExp])[] = [
+const UNTRUSTED: readonly (readonly [string, (url: string) => object, (double: GitlabDouble) => string, RegExp])[] = [
   [
     'to another host than the plan names',
-    {},
+    () => ({}),
     () => ROOT,
     /neither the plan nor secret root says .* for https:\/\/evil\.test$/,
   ],
   [
     'to another host than the root is pinned to',
-    {},
+    () => ({}),
     ({ url }) => PINNED(url),
     /secret root says that its root is for http/,
   ],
-  ['with a pin that is no address', {}, () => PINNED('file:///x'), /the url in secret root is no https address/],
-  ['with another secret than the plan names', { root: 'other' }, () => ROOT, /neither the plan nor secret other says/],
+  [
+    'with a pin that is no address',
+    () => ({}),
+    () => PINNED('file:///x'),
+    /the url in secret root is no https address/,
+  ],
+  [
+    'of another secret than the plan names for this GitLab',
+    (url) => ({ root: 'other', api: `${url}/api/v4` }),
+    () => ROOT,
+    /neither the plan nor secret other says/,
+  ],
 ]
 for (const [what, change, text, message] of UNTRUSTED) {
   test(`a handle that would send a root ${what} is REVOKE_FAILED, and nothing is sent anywhere`, () => {
@@ -437,7 +447,8 @@ for (const [what, change, text, message] of UNTRUSTED) {
       async (world) => {
         const { context, gitlab: double } = world
         for (const name of ['root', 'other']) context.secrets.set(name, text(double))
-        await rejectsWith('REVOKE_FAILED', revoke(world, { handle: { ...ELSEWHERE, ...change } }), withEnd(message))
+        const handle = { ...ELSEWHERE, ...change(double.url) }
+        await rejectsWith('REVOKE_FAILED', revoke(world, { handle }), withEnd(message))
         assert.deepEqual(sent, [])
       },
       http,
