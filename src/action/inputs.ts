@@ -2,6 +2,7 @@
 
 import { PullAuthError } from '../core/errors.ts'
 import { type Plan, readPlan } from '../core/plan.ts'
+import { registryHost } from '../core/registry-key.ts'
 import { Secret } from '../core/secret.ts'
 import { parsePlanText } from '../plan-text.ts'
 import { PROVIDERS } from '../registries/table.ts'
@@ -52,11 +53,12 @@ const EMPTY_HINT =
 
 function singleRegistry(inputs: Inputs): Request {
   const name = `${GIVEN}credential`
+  const provider = registryHost(inputs.registry) === 'ghcr.io' ? 'ghcr' : 'static'
   const value = {
     version: 1,
     secret: inputs.secret,
     registries: {
-      [inputs.registry]: { provider: 'static', credential: 'credential-from-inputs', probe: inputs.probe },
+      [inputs.registry]: { provider, credential: 'credential-from-inputs', probe: inputs.probe },
     },
     ...(inputs.targets === '' ? {} : { fleet: { targets: readTargets(inputs.targets) } }),
   }

@@ -8,6 +8,7 @@ import { dockerhub } from './dockerhub.ts'
 import { ecr } from './ecr.ts'
 import { ecrPublic } from './ecr-public.ts'
 import { gar } from './gar.ts'
+import { ghcr } from './ghcr.ts'
 import { gitlab } from './gitlab.ts'
 import { harbor } from './harbor.ts'
 import { jfrog } from './jfrog.ts'
@@ -19,6 +20,7 @@ export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider
   [
     fixed,
     gar,
+    ghcr,
     gitlab,
     jfrog,
     jfrogToken,

@@ -5,7 +5,7 @@ import { leastLife, type Plan, readPlan, readUnjudgedPlan } from '../../src/core
 import type { Provider, RotationClass } from '../../src/core/ports.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
 
-const registry = { provider: 'static', credential: 'prod/ghcr/pull', probe: 'ghcr.io/acme/app:stable' }
+const registry = { provider: 'ghcr', credential: 'prod/ghcr/pull', probe: 'ghcr.io/acme/app:stable' }
 const good = { version: 1, secret: 'prod/ecs/agent-config', registries: { 'ghcr.io': registry } }
 const fleet = { targets: { 'tag:ecs-pull-auth': ['prod'] } }
 
@@ -26,7 +26,7 @@ function refusal(value: unknown): PullAuthError {
 test('a plan with one registry is read, with its defaults', () => {
   const plan = read({ ...good, fleet })
   assert.equal(plan.format, 'dockercfg')
-  assert.equal(plan.registries[0]?.provider.kind, 'static')
+  assert.equal(plan.registries[0]?.provider.kind, 'ghcr')
   assert.equal(plan.registries[0]?.proof, 'pull')
   assert.deepEqual(plan.fleet, {
     targets: { 'tag:ecs-pull-auth': ['prod'] },
@@ -92,7 +92,7 @@ const refusals: readonly [string, unknown, RegExp][] = [
   [
     'a provider that is missing',
     { ...good, registries: { 'ghcr.io': { probe: 'ghcr.io/a/b' } } },
-    /provider is missing; it is one of static, gitlab/,
+    /provider is missing; it is one of static, /,
   ],
   [
     'a key that the agent never looks up',
@@ -120,7 +120,7 @@ const refusals: readonly [string, unknown, RegExp][] = [
   [
     'a ttl for a credential that a person makes',
     { ...good, registries: { 'ghcr.io': { ...registry, ttl: '6h' } } },
-    /ttl is not for provider static/,
+    /ttl is not for provider ghcr/,
   ],
   ['a duration without unit', { ...good, fleet: { ...fleet, timeout: '60' } }, /fleet\.timeout is not a duration/],
   ['a concurrency of zero', { ...good, fleet: { ...fleet, maxConcurrency: '0' } }, /fleet\.maxConcurrency must be/],

@@ -14,7 +14,7 @@ const PLAN = `version: 1
 secret: prod/ecs/agent-config
 registries:
   ghcr.io:
-    provider: static
+    provider: ghcr
     credential: prod/ghcr/pull
     probe: ghcr.io/acme/app:stable
   registry.gitlab.com:
@@ -38,7 +38,7 @@ function offline(t: TestContext, plan: string): (...argv: readonly string[]) => 
 }
 
 const SHOWN = `Mint, and merge into prod/ecs/agent-config (dockercfg)
-  ghcr.io              static, no known expiry, with secret prod/ghcr/pull
+  ghcr.io              ghcr, no known expiry, with secret prod/ghcr/pull
   registry.gitlab.com  gitlab (create-delete), lives 6 h, with secret prod/gitlab/root
 
 Prove

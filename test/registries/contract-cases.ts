@@ -7,6 +7,7 @@ import { digitaloceanCases } from './contract-digitalocean.ts'
 import { dockerhubCases } from './contract-dockerhub.ts'
 import { ecrCases } from './contract-ecr.ts'
 import { garCases } from './contract-gar.ts'
+import { ghcrCases } from './contract-ghcr.ts'
 import { gitlabCases } from './contract-gitlab.ts'
 import { harborCases } from './contract-harbor.ts'
 import { jfrogCases } from './contract-jfrog.ts'
@@ -20,6 +21,7 @@ export const CONTRACT_CASES: readonly ContractCase[] = [
   ...dockerhubCases,
   ...ecrCases,
   ...garCases,
+  ...ghcrCases,
   ...gitlabCases,
   ...harborCases,
   ...jfrogCases,
