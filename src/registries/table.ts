@@ -1,6 +1,7 @@
 /** Every provider that a plan can name, by its kind. */
 
 import type { Provider } from '../core/ports.ts'
+import { acrToken } from './acr-token.ts'
 import { acr } from './acr.ts'
 import { cloudsmith } from './cloudsmith.ts'
 import { digitalocean } from './digitalocean.ts'
@@ -31,6 +32,7 @@ export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider
     ecrPublic,
     harbor,
     acr,
+    acrToken,
     scaleway,
   ].map((provider): [string, Provider] => [provider.kind, provider]),
 )

@@ -1,6 +1,7 @@
 /** Every provider with every way to authenticate that it has. A provider that a plan can name and that is missing here fails a test. */
 
 import type { ContractCase } from './contract.ts'
+import { acrTokenCases } from './contract-acr-token.ts'
 import { acrCases } from './contract-acr.ts'
 import { cloudsmithCases } from './contract-cloudsmith.ts'
 import { digitaloceanCases } from './contract-digitalocean.ts'
@@ -16,6 +17,7 @@ import { staticCases } from './contract-static.ts'
 
 export const CONTRACT_CASES: readonly ContractCase[] = [
   ...acrCases,
+  ...acrTokenCases,
   ...cloudsmithCases,
   ...digitaloceanCases,
   ...dockerhubCases,
