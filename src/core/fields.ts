@@ -145,7 +145,12 @@ function fieldSchema(field: Field): JsonValue {
     case 'choice':
       return { enum: field.choices ?? [], description }
     case 'duration':
-      return { type: 'string', pattern: field.zero ? `^(?:0s|${DURATION})$` : `^${DURATION}$`, description, ...examples }
+      return {
+        type: 'string',
+        pattern: field.zero ? `^(?:0s|${DURATION})$` : `^${DURATION}$`,
+        description,
+        ...examples,
+      }
     case 'secret':
       return { type: 'string', pattern: SECRET.source, description, ...examples }
     case 'url':

@@ -197,9 +197,7 @@ async function findOrphans(
       return tokens.flatMap(({ label, handle }): Revocable[] => {
         const made = readMintLabel(label, secret.name)
         const old =
-          made !== null &&
-          cx.clock.now() - made.mintedAt >= ORPHAN_AGE &&
-          isStaged(secret.versions.get(made.version))
+          made !== null && cx.clock.now() - made.mintedAt >= ORPHAN_AGE && isStaged(secret.versions.get(made.version))
         return old ? [{ registry: key, provider: provider.kind, handle }] : []
       })
     }),

@@ -202,7 +202,12 @@ describe('invocations', () => {
     clock.advance(60_000)
     const all = await collect(fleet.invocations(commandId))
     assert.equal(new Set(all.map(({ instanceId }) => instanceId)).size, 101)
-    assert.deepEqual(all[100], { instanceId: id(101), status: 'Success', output: `applied on ${id(101)}\n`, finishedAt })
+    assert.deepEqual(all[100], {
+      instanceId: id(101),
+      status: 'Success',
+      output: `applied on ${id(101)}\n`,
+      finishedAt,
+    })
   })
 
   test('that never ran have no finish', async (context) => {
