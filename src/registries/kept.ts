@@ -56,8 +56,16 @@ export function readKept(cx: ProviderContext, secret: string, found: Found, name
   return { username, password, expires: readExpires(found.expires, secret, names.expires) }
 }
 
+const RENEW = 'Make a new one at the registry and put it into the secret.'
+
 /** What a provider that mints nothing returns. Throws CREDENTIAL_EXPIRING for a credential whose time is over. */
-export function asMinted(cx: ProviderContext, secret: string, kept: Kept, watched: Millis | null): Minted {
+export function asMinted(
+  cx: ProviderContext,
+  secret: string,
+  kept: Kept,
+  watched: Millis | null,
+  renew: string = RENEW,
+): Minted {
   const { username, password, expires } = kept
   const moments = [expires, watched].filter((moment) => moment !== null)
   const expiresAt = moments.length === 0 ? null : Math.min(...moments)
@@ -66,7 +74,7 @@ export function asMinted(cx: ProviderContext, secret: string, kept: Kept, watche
   throw new PullAuthError(
     'CREDENTIAL_EXPIRING',
     `The credential in secret ${secret} expired at ${new Date(expiresAt).toISOString()}.`,
-    'Make a new one at the registry and put it into the secret.',
+    renew,
   )
 }
 

@@ -15,6 +15,7 @@ import { harbor } from './harbor.ts'
 import { jfrog } from './jfrog.ts'
 import { jfrogToken } from './jfrog-token.ts'
 import { scaleway } from './scaleway.ts'
+import { secretsManager } from './secrets-manager.ts'
 import { fixed } from './static.ts'
 
 export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider>(
@@ -34,5 +35,6 @@ export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider
     acr,
     acrToken,
     scaleway,
+    secretsManager,
   ].map((provider): [string, Provider] => [provider.kind, provider]),
 )

@@ -14,8 +14,8 @@ for (const [registry, probe, kind] of [
 ] as const) {
   test(`a credential from the inputs for ${registry} is read by provider ${kind}`, () => {
     const { plan, given } = readRequest({ ...INPUTS, registry, probe }, () => assert.fail('there is no file'))
-    assert.equal(plan.registries[0]?.provider.kind, kind)
-    const { credential } = plan.registries[0]?.config as { credential: string }
-    assert.ok(given.has(credential))
+    const [entry = assert.fail('the plan has no registry')] = plan.registries
+    assert.equal(entry.provider.kind, kind)
+    assert.ok(given.has((entry.config as { credential: string }).credential))
   })
 }

@@ -13,6 +13,7 @@ import { gitlabCases } from './contract-gitlab.ts'
 import { harborCases } from './contract-harbor.ts'
 import { jfrogCases } from './contract-jfrog.ts'
 import { scalewayCases } from './contract-scaleway.ts'
+import { secretsManagerCases } from './contract-secrets-manager.ts'
 import { staticCases } from './contract-static.ts'
 
 export const CONTRACT_CASES: readonly ContractCase[] = [
@@ -28,5 +29,6 @@ export const CONTRACT_CASES: readonly ContractCase[] = [
   ...harborCases,
   ...jfrogCases,
   ...scalewayCases,
+  ...secretsManagerCases,
   ...staticCases,
 ]

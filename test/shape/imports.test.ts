@@ -144,6 +144,7 @@ const REVEALED_IN: readonly string[] = [
   'src/registries/listed.ts',
   'src/registries/root-login.ts',
   'src/registries/root-place.ts',
+  'src/registries/secrets-manager.ts',
   'src/registries/static.ts',
   'src/registries/token-api.ts',
   'src/registries/verify.ts',
