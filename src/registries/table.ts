@@ -1,8 +1,8 @@
 /** Every provider that a plan can name, by its kind. */
 
 import type { Provider } from '../core/ports.ts'
-import { acrToken } from './acr-token.ts'
 import { acr } from './acr.ts'
+import { acrToken } from './acr-token.ts'
 import { cloudsmith } from './cloudsmith.ts'
 import { digitalocean } from './digitalocean.ts'
 import { dockerhub } from './dockerhub.ts'

@@ -1,8 +1,8 @@
 /** Every provider with every way to authenticate that it has. A provider that a plan can name and that is missing here fails a test. */
 
 import type { ContractCase } from './contract.ts'
-import { acrTokenCases } from './contract-acr-token.ts'
 import { acrCases } from './contract-acr.ts'
+import { acrTokenCases } from './contract-acr-token.ts'
 import { cloudsmithCases } from './contract-cloudsmith.ts'
 import { digitaloceanCases } from './contract-digitalocean.ts'
 import { dockerhubCases } from './contract-dockerhub.ts'
