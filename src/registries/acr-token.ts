@@ -65,7 +65,7 @@ export const acrToken: Provider<AcrTokenConfig> = {
       description:
         'Resource id of the scope-map token, as az acr token show --query id prints it. One entry of one plan only.',
       example:
-        '/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acme/tokens/ecs-pull',
+        '/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeprod/tokens/ecs-pull',
     },
     ...ENTRA_FIELDS,
     arm: {

@@ -38,7 +38,7 @@ export const acr: Provider<AcrConfig> = {
     url: {
       kind: 'url',
       description: 'The registry, where it is not the host of the registry key.',
-      example: 'https://acme.azurecr.io',
+      example: 'https://acmeprod.azurecr.io',
     },
   },
 
