@@ -366,3 +366,16 @@ test('CancelRotateSecret is refused for a secret that was never rotated (API ref
   aws.secrets.create('s', 'S1', v1)
   assert.equal((await ask('CancelRotateSecret', { SecretId: 's' })).type, 'InvalidRequestException')
 })
+
+test('the next rotation is told as long as rotation is on (recorded: rotate_secret_with_lambda_success)', async (context) => {
+  const { aws, clock, ask } = await start(context)
+  aws.secrets.create('s', 'S1', v1)
+  aws.secrets.configureRotation('s', 'arn:aws:lambda:us-east-1:123456789012:function:f')
+  const next = async () => (await ask('DescribeSecret', { SecretId: 's' })).body['NextRotationDate']
+  assert.equal(await next(), clock.now() / 1000 + 4 * 3600)
+  clock.advance(3_600_000)
+  await ask('PutSecretValue', { SecretId: 's', ClientRequestToken: v2, SecretString: 'S2' })
+  assert.equal(await next(), clock.now() / 1000 + 4 * 3600)
+  await ask('CancelRotateSecret', { SecretId: 's' })
+  assert.equal(await next(), undefined)
+})

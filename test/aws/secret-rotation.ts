@@ -1,7 +1,7 @@
 /** RotateSecret: the placeholder, the four invocations after the answer, retries, cleaning up, abandoning (facts sections 2 and 4). */
 
 import { CURRENT, PENDING } from './secret-versions.ts'
-import type { RotationEvent, RotationRun, RotationSetup, StoredSecret } from './stored-secret.ts'
+import type { RotationEvent, RotationRules, RotationRun, RotationSetup, StoredSecret } from './stored-secret.ts'
 import {
   AwsRefusal,
   boolean,
@@ -62,6 +62,7 @@ export class SecretRotation {
       RotationLambdaARN: rotation.functionArn,
       RotationRules: rotation.rules,
       ...(rotation.lastRotatedAt === undefined ? {} : { LastRotatedDate: timestamp(rotation.lastRotatedAt) }),
+      ...nextRotation(secret, rotation),
     }
   }
 
@@ -244,12 +245,27 @@ function checkRules(rules: Of<typeof RULES>): Json {
   if (days !== undefined && expression !== undefined) {
     throw invalid("You can't specify both AutomaticallyAfterDays and ScheduleExpression in RotationRules.")
   }
-  const rate = /^rate\((\d+) (hour|hours|day|days)\)$/.exec(expression ?? 'rate(1 day)')
-  const hours = Number(rate?.[1]) * (rate?.[2]?.startsWith('day') ? 24 : 1)
+  const hours = hoursOf(expression ?? 'rate(1 day)')
   const valid =
-    rate === null ? expression?.startsWith('cron(0 ') && expression.endsWith(')') : hours >= 4 && hours <= 999 * 24
+    hours === null ? expression?.startsWith('cron(0 ') && expression.endsWith(')') : hours >= 4 && hours <= 999 * 24
   if (!valid) throw invalid(`Invalid ScheduleExpression: ${expression}`)
   return rules
+}
+
+/** Of a rate; null for a cron expression. */
+function hoursOf(expression: string): number | null {
+  const rate = /^rate\((\d+) (hour|hours|day|days)\)$/.exec(expression)
+  return rate === null ? null : Number(rate[1]) * (rate[2]?.startsWith('day') ? 24 : 1)
+}
+
+/**
+ * Any new version counts as a rotation for the next date (section 4). Without the window, and for cron expressions not
+ * at all: nothing of ours reads when exactly.
+ */
+function nextRotation(secret: StoredSecret, { enabled, rules }: RotationRules): Json {
+  const { AutomaticallyAfterDays: days, ScheduleExpression: expression } = rules
+  const hours = typeof days === 'number' ? days * 24 : hoursOf(String(expression))
+  return enabled && hours !== null ? { NextRotationDate: timestamp(secret.changedAt + hours * 3_600_000) } : {}
 }
 
 function refused(message: string): AwsRefusal {

@@ -85,7 +85,10 @@ export interface System {
 export interface Lie {
   readonly moto: Answer
   readonly service: Answer
-  /** Sections are those of facts/secrets-manager-rotation.md, `SSM` those of facts/ssm-fleet-reload.md. */
+  /**
+   * Sections are those of facts/secrets-manager-rotation.md, `SSM` those of facts/ssm-fleet-reload.md; [M] is the API
+   * model. `[?]`: nobody has recorded this from AWS, and the double says what our code must be ready for.
+   */
   readonly source: string
   readonly why: string
 }

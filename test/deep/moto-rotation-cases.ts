@@ -3,7 +3,7 @@
 import { version } from '../aws/fixture.ts'
 import type { Json } from '../aws/wire.ts'
 import { ask, type Case, happens, lie, type Step, type View } from './moto-contract.ts'
-import { create, get, labels, move, put, remove, SecretId } from './moto-secret-cases.ts'
+import { create, get, labels, move, put, remove, SecretId } from './moto-secret-requests.ts'
 import { FUNCTION } from './moto-server.ts'
 
 const ABSENT = FUNCTION.replace(/rotate$/, 'absent')
@@ -14,6 +14,8 @@ function rotate(id: number, more: Json = DAILY, view: View = {}): Step {
 }
 
 const cancel: Step = ask('CancelRotateSecret', { SecretId })
+
+const description: Step = ask('DescribeSecret', { SecretId })
 
 /** A rotation's configuration as DescribeSecret shows it, without the labels. */
 const configuration: Step = ask('DescribeSecret', { SecretId }, { of: rotationOf })
@@ -56,6 +58,37 @@ export const ROTATION_CASES: readonly Case[] = [
       get({ version: 2, label: 'AWSPENDING' }),
       move('AWSCURRENT', { from: 1, to: 2 }),
       labels,
+    ],
+  },
+  {
+    name: 'the description of a rotated secret',
+    steps: [
+      create(),
+      rotate(2),
+      lie(description, {
+        moto: { LastRotatedDate: '(time)' },
+        service: {},
+        source: '[M] LastRotatedDate',
+        why: 'for it a rotation has ended when it begins',
+      }),
+      put(2, ['AWSPENDING']),
+      move('AWSCURRENT', { from: 1, to: 2 }),
+      move('AWSPENDING', { from: 2 }),
+      functionEnds,
+      description,
+    ],
+  },
+  {
+    name: 'a put with the token of no rotation',
+    steps: [
+      create(),
+      rotate(2),
+      lie(put(2, ['AWSPENDING'], 'S2', { RotationToken: 'x'.repeat(36) }), {
+        moto: 'ok',
+        service: 'InvalidParameterException',
+        source: '12.2; 1; its class [?]',
+        why: 'it ignores the token',
+      }),
     ],
   },
   {
