@@ -1,12 +1,11 @@
 /** Provider `digitalocean`: read-only registry credentials with an end; DigitalOcean makes a new one at every call. */
 
-import { PullAuthError } from '../core/errors.ts'
 import type { FieldProblem, Provider, ProviderContext } from '../core/ports.ts'
 import { bearerHeader, type Secret } from '../core/secret.ts'
 import { trimEnd } from '../core/trim-end.ts'
 import { httpsProblem } from './https-only.ts'
 import { asObject } from './json.ts'
-import { placeProblem } from './root-place.ts'
+import { ensurePlace } from './root-login.ts'
 import { exchange, readRootText, type TokenApi, takeToken, unusable } from './token-api.ts'
 
 export interface DigitaloceanConfig {
@@ -77,13 +76,8 @@ export const digitalocean: Provider<DigitaloceanConfig> = {
 }
 
 async function readRoot(cx: ProviderContext, { root, api }: DigitaloceanConfig): Promise<Secret> {
-  const problem = await placeProblem(cx, root, api, true)
-  if (problem === null) return await readRootText(cx, root, 'token', 'DigitalOcean API token')
-  throw new PullAuthError(
-    'CREDENTIAL_INVALID',
-    `The plan's url does not fit its root: ${problem}.`,
-    'Correct one of them.',
-  )
+  await ensurePlace(cx, { url: api, root })
+  return await readRootText(cx, root, 'token', 'DigitalOcean API token')
 }
 
 /** The one entry of the answer. Its user name is the token too, so that both are masked by the same word. */

@@ -7,6 +7,8 @@ import { trimEnd } from '../core/trim-end.ts'
 import { createBeside, labelOf } from './create-beside.ts'
 import { httpsProblem } from './https-only.ts'
 import { asObject } from './json.ts'
+import { isOurs, type Listed, revokeListed } from './listed.ts'
+import { ensurePlace } from './root-login.ts'
 import { placeProblem } from './root-place.ts'
 import {
   askApi,
@@ -17,7 +19,6 @@ import {
   readRootText,
   refusal,
   revokeFailed,
-  said,
   type TokenApi,
   takeToken,
 } from './token-api.ts'
@@ -106,8 +107,8 @@ export const scaleway: Provider<ScalewayConfig> = {
     const key = await createBeside(cx, label, {
       api,
       create: (name) => createKey(cx, config, token, name, asked),
-      list: async () => (await listKeys(cx, config, token)).map(({ accessKey, name }) => ({ id: accessKey, name })),
-      remove: (accessKey) => deleteKey(cx, config, token, accessKey),
+      list: () => listKeys(cx, config, token),
+      remove: (id) => deleteKey(cx, config, token, id),
     })
     const { accessKey, secretKey: password, expiresAt } = key
     if (asked !== null && expiresAt !== null && expiresAt < asked - 60_000) {
@@ -126,7 +127,7 @@ export const scaleway: Provider<ScalewayConfig> = {
   async find(cx, config, labelPrefix) {
     const keys = await listKeys(cx, config, await readRoot(cx, config))
     const ours = keys.filter(({ name }) => name.startsWith(labelPrefix))
-    return ours.map(({ accessKey, name }) => ({ label: labelOf(name), handle: handleOf(config, accessKey) }))
+    return ours.map(({ id, name }) => ({ label: labelOf(name), handle: handleOf(config, id) }))
   },
 
   async revoke(cx, handle, planned) {
@@ -175,13 +176,9 @@ async function createKey(
   return { accessKey, secretKey, expiresAt: until }
 }
 
-/** The living keys of the application. Throws the MINT_ codes. */
-async function listKeys(
-  cx: ProviderContext,
-  config: Place,
-  token: Secret,
-): Promise<readonly { accessKey: string; name: string }[]> {
-  const keys: { accessKey: string; name: string }[] = []
+/** The living keys of the application that are ours. Throws the MINT_ codes. */
+async function listKeys(cx: ProviderContext, config: Place, token: Secret): Promise<readonly Listed<string>[]> {
+  const keys: Listed<string>[] = []
   for (let page = 1; ; page++) {
     const query = `bearer_id=${config.application}&expired=false&page_size=100&page=${page}`
     const answer = await askApi(cx, {
@@ -191,36 +188,32 @@ async function listKeys(
     })
     const { api_keys: list, total_count: total } = objectOf(answer)
     if (!Array.isArray(list)) throw refusal(cx, apiOf(config), answer)
-    for (const { access_key: accessKey, description } of list.map(asObject)) {
-      if (isAccessKey(accessKey) && typeof description === 'string') keys.push({ accessKey, name: description })
+    for (const { access_key: id, description: name } of list.map(asObject)) {
+      if (isAccessKey(id) && isOurs(name)) keys.push({ id, name })
     }
     if (list.length < 100 || typeof total !== 'number' || page * 100 >= total) return keys
   }
 }
 
-async function deleteKey(cx: ProviderContext, config: Place, token: Secret, accessKey: string): Promise<Revocation> {
-  const headers = { 'x-auth-token': token }
-  const answer = await askApi(cx, { method: 'DELETE', url: `${config.api}${KEYS}/${accessKey}`, headers })
-  // Only a root that may list the keys of that application and does not see this one proves that it is gone.
-  const missing = answer.kind === 'answer' && answer.status === 404
-  const alive = missing ? await listKeys(cx, config, token).catch(() => null) : null
-  if (alive?.every((key) => key.accessKey !== accessKey)) return 'already-gone'
-  if (isSuccess(answer)) return 'revoked'
-  throw revokeFailed(
-    `API key ${accessKey} at ${config.api}`,
-    said(cx, answer),
-    `Check that the root key in secret ${config.root} is alive and may manage IAM there; retire tries again.`,
+function deleteKey(cx: ProviderContext, config: Place, token: Secret, accessKey: string): Promise<Revocation> {
+  const { api, root } = config
+  const what = `API key ${accessKey} at ${api}`
+  const hint = `Check that the root key in secret ${root} is alive and may manage IAM there; retire tries again.`
+  const url = `${api}${KEYS}/${accessKey}`
+  return revokeListed(
+    cx,
+    accessKey,
+    { what, hint },
+    {
+      list: () => listKeys(cx, config, token),
+      remove: () => askApi(cx, { method: 'DELETE', url, headers: { 'x-auth-token': token } }),
+    },
   )
 }
 
 async function readRoot(cx: ProviderContext, { root, api }: ScalewayConfig): Promise<Secret> {
-  const problem = await placeProblem(cx, root, api, true)
-  if (problem === null) return await readToken(cx, root)
-  throw new PullAuthError(
-    'CREDENTIAL_INVALID',
-    `The plan's url does not fit its root: ${problem}.`,
-    'Correct one of them.',
-  )
+  await ensurePlace(cx, { url: api, root })
+  return await readToken(cx, root)
 }
 
 function readToken(cx: ProviderContext, root: string): Promise<Secret> {
