@@ -27,7 +27,7 @@ export interface KeptNames {
 }
 
 /** The shape of `repositoryCredentials`, which ECS and others read too. */
-export const PLAIN: KeptNames = {
+const PLAIN: KeptNames = {
   username: 'username',
   password: 'password',
   expires: 'expires',
