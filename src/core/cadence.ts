@@ -217,11 +217,12 @@ function whatToChange(plan: Plan, { life, registry }: Shortest): string {
   const rollout = plan.fleet?.timeout ?? 0
   const least = Math.max(needOf(plan, fastest, 1).total, ROLLOUTS_IN_A_LIFE * rollout)
   const timeout = timeoutFor(plan, life, fastest)
-  const { max } = provider.traits.ttl
-  const longer = provider.traits.rotation !== 'static' && (max === null || max >= least)
+  const { max, granularity } = provider.traits.ttl
+  const choosable = provider.traits.rotation !== 'static' && granularity !== 'none'
+  const longer = choosable && (max === null || max >= least)
   const ways = [
     ...(timeout === null ? [] : [`lower fleet.timeout to ${timeout}`]),
-    ...(longer ? [`ask for a ttl of ${spelled(least, provider.traits.ttl.granularity)} for ${key}`] : []),
+    ...(longer ? [`ask for a ttl of ${spelled(least, granularity)} for ${key}`] : []),
   ]
   const remedy =
     ways.length > 0

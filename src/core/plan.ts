@@ -290,6 +290,8 @@ function ttlProblem(ttl: number | null, provider: Provider): string | null {
   const { min, max, granularity } = provider.traits.ttl
   if (provider.traits.rotation === 'static')
     return `is not for provider ${provider.kind}: its credentials live as long as they were made for`
+  if (granularity === 'none')
+    return `is not for provider ${provider.kind}: its credentials live until they are replaced`
   if (min !== null && ttl < min) return `is below the least that ${provider.kind} gives, ${min} s`
   if (max !== null && ttl > max) return `is above the most that ${provider.kind} gives, ${max} s`
   return granularity === 'day' && ttl % 86_400 !== 0 ? `must be whole days for ${provider.kind}` : null

@@ -245,7 +245,8 @@ export interface ProviderTraits {
     readonly min: number | null
     readonly max: number | null
     readonly default: number | null
-    readonly granularity: 'second' | 'day'
+    /** `none`: a life cannot be asked for. */
+    readonly granularity: 'second' | 'day' | 'none'
   }
   readonly revoke: 'immediate' | 'by-expiry' | 'none'
   /** How the source is authenticated to. */

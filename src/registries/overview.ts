@@ -68,6 +68,7 @@ function rootlessOf({ identity }: ProviderTraits): ProviderOverview['rootless'] 
 
 function lifetimeOf({ rotation, ttl: { min, max, default: usual, granularity } }: ProviderTraits): string {
   if (rotation === 'static') return 'as it was made for'
+  if (granularity === 'none') return 'until it is replaced'
   if (min !== null && min === max) return `always ${durationText(min)}`
   const bounds = [
     granularity === 'day' ? 'in whole days' : '',
@@ -89,6 +90,7 @@ const ROLLOUTS = [60, 30, 15, 5] as const
 function scheduleOf(provider: Provider): string {
   const { rotation, ttl } = provider.traits
   if (rotation === 'static') return 'any: it notices what you have changed'
+  if (ttl.granularity === 'none') return 'any: nothing expires'
   const asked = ttl.default === null ? Math.min(PROPOSED_TTL, ttl.max ?? PROPOSED_TTL) : null
   for (const minutes of ROLLOUTS) {
     const proposal = proposeSchedule(planWith(provider, asked, minutes))

@@ -14,6 +14,8 @@ import { gitlab } from './gitlab.ts'
 import { harbor } from './harbor.ts'
 import { jfrog } from './jfrog.ts'
 import { jfrogToken } from './jfrog-token.ts'
+import { quay } from './quay.ts'
+import { quayRobots } from './quay-robots.ts'
 import { scaleway } from './scaleway.ts'
 import { secretsManager } from './secrets-manager.ts'
 import { fixed } from './static.ts'
@@ -34,6 +36,8 @@ export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider
     harbor,
     acr,
     acrToken,
+    quay,
+    quayRobots,
     scaleway,
     secretsManager,
   ].map((provider): [string, Provider] => [provider.kind, provider]),

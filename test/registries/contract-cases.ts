@@ -12,6 +12,7 @@ import { ghcrCases } from './contract-ghcr.ts'
 import { gitlabCases } from './contract-gitlab.ts'
 import { harborCases } from './contract-harbor.ts'
 import { jfrogCases } from './contract-jfrog.ts'
+import { quayCases } from './contract-quay.ts'
 import { scalewayCases } from './contract-scaleway.ts'
 import { secretsManagerCases } from './contract-secrets-manager.ts'
 import { staticCases } from './contract-static.ts'
@@ -28,6 +29,7 @@ export const CONTRACT_CASES: readonly ContractCase[] = [
   ...gitlabCases,
   ...harborCases,
   ...jfrogCases,
+  ...quayCases,
   ...scalewayCases,
   ...secretsManagerCases,
   ...staticCases,
