@@ -148,7 +148,7 @@ export class Calls {
   /** Calls that are made at once end in an order that depends on the seed, and on nothing else. */
   #latency(): Millis {
     this.#made += 1
-    return 20 + ((Math.imul(this.#made + 1, 2654435761) ^ Math.imul(this.#seed + 1, 40503)) >>> 0) % 97
+    return 20 + (((Math.imul(this.#made + 1, 2654435761) ^ Math.imul(this.#seed + 1, 40503)) >>> 0) % 97)
   }
 }
 

@@ -29,7 +29,9 @@ function partsOf(text: string): Parts {
   const data = lines.findLast((line) => line.startsWith(DATA))?.slice(DATA.length) ?? '{}'
   const auth = JSON.parse(data) as Record<string, { auth?: string }>
   const logins = Object.entries(auth).map(([key, entry]): [string, Login] => {
-    const [username = '', ...rest] = Buffer.from(entry.auth ?? '', 'base64').toString('utf8').split(':')
+    const [username = '', ...rest] = Buffer.from(entry.auth ?? '', 'base64')
+      .toString('utf8')
+      .split(':')
     return [key, { username, password: rest.join(':') }]
   })
   const parts = { logins: new Map(logins), lines: lines.filter((line) => !OURS.test(line)), auth }
@@ -53,4 +55,12 @@ export function withAuthOf(own: string, stored: string): string {
   const auth = stored.split('\n').filter((line) => /^ECS_ENGINE_AUTH_(?:DATA|TYPE)=/.test(line))
   const rest = own.split('\n').filter((line) => !/^ECS_ENGINE_AUTH_(?:DATA|TYPE)=/.test(line) && line !== '')
   return `${[...rest, ...auth].join('\n')}\n`
+}
+
+/** Ids of the tokens that the state line remembers as superseded. */
+export function supersededIn(text: string): readonly number[] {
+  const state = /^# ecs-pull-auth:v1:(.*)$/m.exec(text)?.[1]
+  if (state === undefined) return []
+  const { superseded } = JSON.parse(Buffer.from(state, 'base64url').toString('utf8'))
+  return superseded.flatMap(({ handle }: { handle: { id: number } | null }) => handle?.id ?? [])
 }

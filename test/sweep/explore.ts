@@ -3,16 +3,20 @@
 import type { CallRecord } from './calls.ts'
 import { FAULTS, type FaultKind, type Strike } from './faults.ts'
 import { SCENARIOS } from './scenarios.ts'
-import { type Outcome, runSchedule } from './schedule.ts'
+import { type Known, type Outcome, runSchedule } from './schedule.ts'
 
 export const NAMES = Object.keys(SCENARIOS)
 
 /** Every fault at every call of the run without faults, of these scenarios. */
-export async function* singles(names: readonly string[] = NAMES): AsyncGenerator<Outcome> {
+export async function* singles(
+  { names, from, of }: { names: readonly string[]; from: number; of: number },
+  known: Known | null,
+): AsyncGenerator<Outcome> {
   for (const name of names) {
-    const clean = await runSchedule(name, [])
-    yield clean
-    for (const strike of everyStrike(clean.calls)) yield await runSchedule(name, [strike])
+    const clean = await runSchedule(name, [], { known })
+    if (from === 0) yield clean
+    const mine = everyStrike(clean.calls).filter((_, at) => at % of === from)
+    for (const strike of mine) yield await runSchedule(name, [strike], { known })
   }
 }
 
@@ -27,20 +31,23 @@ const SECONDS_PER_FIRST = 8
  * Second faults at calls of the run with the first one, since a fault changes what is called after it. All scenarios in
  * turn, so that each has its share however many calls it makes.
  */
-export async function* pairs(count: number, seed: number): AsyncGenerator<Outcome> {
+export async function* pairs(
+  { count, seed }: { count: number; seed: number },
+  known: Known | null,
+): AsyncGenerator<Outcome> {
   const random = randomFrom(seed)
   const firsts = new Map<string, readonly Strike[]>()
-  for (const name of NAMES) firsts.set(name, everyStrike((await runSchedule(name, [])).calls))
+  for (const name of NAMES) firsts.set(name, everyStrike((await runSchedule(name, [], { known })).calls))
   for (let made = 0; made < count; ) {
     for (const name of NAMES) {
       const first = pick(firsts.get(name) ?? [], random)
       if (first === undefined) continue
-      const { calls } = await runSchedule(name, [first])
+      const { calls } = await runSchedule(name, [first], { known })
       for (let second = 0; second < SECONDS_PER_FIRST && made < count; second += 1) {
         const strike = pickAfter(calls, first.call, random)
         if (strike === null) break
         made += 1
-        yield await runSchedule(name, [first, strike])
+        yield await runSchedule(name, [first, strike], { known })
       }
     }
   }

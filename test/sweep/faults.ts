@@ -77,17 +77,7 @@ export const FAULTS: Readonly<Record<CallSort, readonly FaultKind[]>> = {
   ],
   'aws-once': ['throttle1', 'error1', 'denied', 'reset1', 'lost1', 'late1', ...ENDS],
   'http-read': ['throttle1', 'error1', 'denied', 'unreachable', 'reset1', 'stale', 'delay', 'kill', 'twice', 'edit'],
-  'http-write': [
-    'throttle1',
-    'error1',
-    'error-after',
-    'denied',
-    'unreachable',
-    'reset1',
-    'lost1',
-    'late1',
-    ...ENDS,
-  ],
+  'http-write': ['throttle1', 'error1', 'error-after', 'denied', 'unreachable', 'reset1', 'lost1', 'late1', ...ENDS],
   node: ['error3', 'denied', 'stale', 'kill', 'edit'],
 }
 

@@ -1,61 +1,75 @@
 /**
- * `npm run sweep -- [--json] [--pairs N] [--seed N] [--only SCENARIOS] [--first]`, or `--replay ID` for one schedule with
- * a trace. The last line of stdout tells the numbers; exit 1 on any violation. `--first` ends at the first one.
+ * `npm run sweep -- [--json] [--pairs N] [--seed N] [--only SCENARIOS] [--threads N] [--first]`: all single faults, then
+ * N pairs. `--first` ends at the first broken promise; `--replay ID` runs one schedule and shows a trace. The last line
+ * of stdout tells the numbers; exit 1 on any broken promise, 2 when a schedule cannot be read.
  */
 
 import { parseArgs } from 'node:util'
-import { NAMES, pairs, singles } from './explore.ts'
-import { type Outcome, replay } from './schedule.ts'
-
-// Thousands of refusals are thrown and caught: nobody reads their stacks.
-Error.stackTraceLimit = 0
+import { explore, type Part, type Told } from './crew.ts'
+import { NAMES } from './explore.ts'
+import { parseScheduleId } from './faults.ts'
+import { SCENARIOS } from './scenarios.ts'
+import { runSchedule } from './schedule.ts'
 
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    pairs: { type: 'string', default: '2000' },
+    pairs: { type: 'string', default: '4000' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
+    threads: { type: 'string', default: '2' },
     first: { type: 'boolean', default: false },
     replay: { type: 'string' },
   },
 })
 
-const began = performance.now()
 process.exitCode = values.replay === undefined ? await sweep() : await trace(values.replay)
 
-async function trace(id: string): Promise<0 | 1> {
-  Error.stackTraceLimit = 10
-  const outcome = await replay(id, (line) => console.log(line))
-  for (const { promise, what } of outcome.violations) console.log(`VIOLATION of ${promise}: ${what}`)
+async function trace(id: string): Promise<0 | 1 | 2> {
+  const parsed = parseScheduleId(id)
+  if (parsed === null || SCENARIOS[parsed.scenario] === undefined) {
+    console.error(`${id} is no schedule: write it like a:12.lost1+17.kill, with one of these scenarios:`)
+    for (const [name, { title }] of Object.entries(SCENARIOS)) console.error(`  ${name}  ${title}`)
+    return 2
+  }
+  const outcome = await runSchedule(parsed.scenario, parsed.strikes, { tell: (line) => console.log(line) })
+  for (const { promise, what } of outcome.violations) console.log(`broken ${promise}: ${what}`)
   if (outcome.violations.length === 0) console.log('every promise was kept')
   if (!outcome.whole) console.log('not every fault found the call that it is for')
   return outcome.violations.length === 0 ? 0 : 1
 }
 
 async function sweep(): Promise<0 | 1> {
-  const counts = { schedules: 0, violations: 0 }
+  const began = performance.now()
+  const { first } = values
+  const threads = Number(values.threads)
+  const numbers = Array.from({ length: threads }, (_, number) => number)
   const names = values.only === undefined ? NAMES : NAMES.filter((name) => values.only?.includes(name))
-  await count(singles(names), counts, 'singles')
-  if (!(values.first && counts.violations > 0)) await count(pairs(Number(values.pairs), Number(values.seed)), counts, 'pairs')
+  const parts: readonly (readonly Part[])[] = [
+    numbers.map((from) => ({ kind: 'singles', names, from, of: threads })),
+    numbers.map((number) => ({
+      kind: 'pairs',
+      count: Math.ceil(Number(values.pairs) / threads),
+      seed: Number(values.seed) * 1000 + number,
+    })),
+  ]
+  const counts = { schedules: 0, violations: 0 }
+  for (const [at, part] of parts.entries()) {
+    if (first && counts.violations > 0) break
+    const told = { first, tell: (one: Told, done: number) => tell(one, counts.schedules + done, at === 0) }
+    const { schedules, broken } = await explore(part, told)
+    counts.schedules += schedules
+    counts.violations += broken.length
+  }
   const seconds = Math.round((performance.now() - began) / 100) / 10
-  if (!values.json) console.log(`${counts.schedules} schedules, ${counts.violations} with a broken promise`)
+  if (!values.json) console.log(`${counts.schedules} schedules, ${counts.violations} of them break a promise`)
   console.log(JSON.stringify({ ...counts, seconds }))
   return counts.violations === 0 ? 0 : 1
 }
 
-async function count(outcomes: AsyncGenerator<Outcome>, counts: { schedules: number; violations: number }, what: string) {
-  for await (const outcome of outcomes) {
-    counts.schedules += 1
-    if (counts.schedules % 1000 === 0) console.error(`${counts.schedules} schedules, now ${what}`)
-    if (outcome.violations.length === 0) continue
-    counts.violations += 1
-    tell(outcome)
-    if (values.first) return
-  }
-}
-
-function tell({ id, violations }: Outcome): void {
-  if (values.json) console.log(JSON.stringify({ id, violations }))
-  else for (const { promise, what } of violations) console.log(`${id}  ${promise}: ${what}`)
+function tell(told: Told, schedules: number, single: boolean): void {
+  if (told.kind === 'progress') {
+    if (schedules % 1000 === 0) console.error(`${schedules} schedules, now ${single ? 'single faults' : 'pairs'}`)
+  } else if (values.json) console.log(JSON.stringify({ id: told.id, violations: told.violations }))
+  else for (const { promise, what } of told.violations) console.log(`${told.id}  ${promise}: ${what}`)
 }

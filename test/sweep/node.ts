@@ -1,7 +1,7 @@
 /** A container instance as far as the promises need one: what its agent has loaded, and what the document does on it. */
 
 import type { ScriptResult } from '../aws/instances.ts'
-import { type Operations } from '../aws/wire.ts'
+import type { Operations } from '../aws/wire.ts'
 import type { Calls, Invocation } from './calls.ts'
 import { awsRead } from './clients.ts'
 import { withAuthOf } from './config-text.ts'

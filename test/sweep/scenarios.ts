@@ -79,7 +79,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   g: {
     title: 'a scheduled rotation that is tried again only when its credentials are nearly dead',
     setup: { ...withFunctions, attempts: 1 },
-    interval: 11.3 * HOUR,
+    interval: 11.5 * HOUR,
     start: schedule,
     clean: 'schedule',
   },

@@ -72,11 +72,13 @@ export class Watch {
   revoked(account: Account): void {
     this.tell?.(`      revoked: ${account.username}`)
     for (const node of this.#parts.nodes) {
-      if (holds(node.loaded, account)) this.broken('I2', `${account.username} was revoked while ${node.id} pulls with it`)
+      if (holds(node.loaded, account))
+        this.broken('I2', `${account.username} was revoked while ${node.id} pulls with it`)
     }
     for (const label of ['AWSCURRENT', 'AWSPENDING']) {
       const text = this.#parts.textAt(label)
-      if (text !== null && holds(text, account)) this.broken('I2', `${account.username} was revoked while ${label} names it`)
+      if (text !== null && holds(text, account))
+        this.broken('I2', `${account.username} was revoked while ${label} names it`)
     }
   }
 
@@ -100,7 +102,8 @@ export class Watch {
   green(version: string, who: string): void {
     this.tell?.(`      green: ${who} says ${version}`)
     for (const node of this.#parts.nodes) {
-      if (!node.versions.includes(version)) this.broken('I6', `${who} is green for ${version}, which ${node.id} never ran`)
+      if (!node.versions.includes(version))
+        this.broken('I6', `${who} is green for ${version}, which ${node.id} never ran`)
     }
   }
 

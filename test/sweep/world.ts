@@ -24,11 +24,12 @@ import { SsmDouble } from '../aws/ssm.ts'
 import type { RotationEvent, StoredSecret } from '../aws/stored-secret.ts'
 import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
 import { type AwsEvent, World } from '../aws/world.ts'
-import { createGitlab } from '../doubles/gitlab.ts'
+import { createGitlab, type DeployToken } from '../doubles/gitlab.ts'
 import { noIdentity, noObjects } from '../doubles/no-identity.ts'
 import { createRegistry } from '../doubles/registry.ts'
 import { Calls, Invocation } from './calls.ts'
 import { awsClient, plainHttp, type Site } from './clients.ts'
+import { loginsIn, supersededIn, unmanagedOf } from './config-text.ts'
 import type { Strike } from './faults.ts'
 import { Ledger } from './ledger.ts'
 import { Node } from './node.ts'
@@ -148,6 +149,7 @@ export class SweepWorld {
   readonly #rotationTokens = new Set<string>()
   readonly #counts = new Map<string, number>()
   #edits = 0
+  #tokens: () => readonly DeployToken[] = () => []
 
   constructor(setup: Setup) {
     const { timeline, ledger } = this
@@ -245,7 +247,10 @@ export class SweepWorld {
   /** Somebody changes a line that is none of ours, with whatever is current. */
   edit(): void {
     this.#edits += 1
-    const text = (this.stored.text('AWSCURRENT') ?? '').replace(/^(ECS_RESERVED_MEMORY=)\d+$/m, `$1${256 + this.#edits}`)
+    const text = (this.stored.text('AWSCURRENT') ?? '').replace(
+      /^(ECS_RESERVED_MEMORY=)\d+$/m,
+      `$1${256 + this.#edits}`,
+    )
     this.watch.edited(text)
     this.#setup.tell?.(`──── somebody edits ECS_RESERVED_MEMORY`)
     const input = { SecretId: SECRET, ClientRequestToken: uuid('b', this.#edits), SecretString: text }
@@ -263,6 +268,34 @@ export class SweepWorld {
     for (const node of this.nodes) this.watch.pulls(node)
   }
 
+  /**
+   * Two worlds with the same digest go on alike: labels, what each labelled version names, which credentials live, what
+   * instances have loaded. Names of versions and tokens are told apart by their order, times by ten minutes.
+   */
+  digest(): string {
+    const now = this.timeline.now()
+    const names = new Map(this.ledger.all().map(({ username }, at) => [username, `credential ${at}`]))
+    const logins = (text: string | null) =>
+      text === null ? [] : [...loginsIn(text).values()].map(({ username }) => names.get(username) ?? 'dead')
+    const { versions } = this.stored
+    const labelled = Object.entries(this.stored.labels()).map(([id, labels]) => {
+      const text = this.stored.text(id)
+      const superseded =
+        text === null ? [] : supersededIn(text).map((id) => this.#tokens().some((one) => one.id === id))
+      return [labels, logins(text), superseded, text === null ? null : unmanagedOf(text, MANAGED)]
+    })
+    const living = this.ledger
+      .all()
+      .map(({ username, expiresAt }) => [
+        this.ledger.hasPulled(username),
+        Math.ceil(((expiresAt ?? now) - START) / 600_000),
+      ])
+    const minted = this.#tokens().map(({ name }) => versions.labelsOf(/[^/]{36}(?=\/\d+#)/.exec(name)?.[0] ?? ''))
+    const nodes = this.nodes.map(({ loaded, versions: ran }) => [logins(loaded), versions.labelsOf(ran.at(-1) ?? '')])
+    const run = this.stored.run === null ? null : versions.labelsOf(this.stored.run.version)
+    return JSON.stringify([labelled, living, minted, nodes, run])
+  }
+
   labelHolder(label: string): string | undefined {
     return this.stored.versions.holder(label)
   }
@@ -272,9 +305,13 @@ export class SweepWorld {
     const pending = this.labelHolder('AWSPENDING')
     if (pending !== undefined && pending !== this.labelHolder('AWSCURRENT'))
       this.watch.broken('I4', `AWSPENDING is stuck on ${pending}`)
+    this.watch.leaks(({ username }) => username !== KEPT.username)
+  }
+
+  /** What must hold whenever nothing goes on. */
+  checkRest(): void {
     for (const { detail } of this.#queue.dead)
       this.watch.broken('I4', `the queue gave up an event: ${JSON.stringify(detail)}`)
-    this.watch.leaks(({ username }) => username !== KEPT.username)
     for (const { order, invocations } of this.#ssm.rollouts()) {
       this.watch.printed(JSON.stringify(order.parameters))
       for (const { steps } of invocations) this.watch.printed(JSON.stringify(steps))
@@ -425,6 +462,7 @@ export class SweepWorld {
     const now = () => this.timeline.now()
     const access = [{ token: ROOT.token, scopes: ['api' as const], sees: ['acme'], manages: ['acme'] }]
     const gitlab = createGitlab({ tokens: ledger, access, now, tokenText })
+    this.#tokens = gitlab.deployTokens
     const onPull = (username: string) => ledger.pulled(username)
     const registry = createRegistry({ tokens: ledger, now, onPull })
     const expires = new Date(START + TTL_HOURS * HOUR).toISOString()
@@ -464,6 +502,7 @@ export class SweepWorld {
 /** All that a shell could print of an error. */
 function errorText(thrown: unknown): string {
   const { code, message, hint } = asPullAuthError(thrown)
-  const cause = thrown instanceof Error && thrown.cause instanceof Error ? `${thrown.cause.name}: ${thrown.cause.message}` : ''
+  const cause =
+    thrown instanceof Error && thrown.cause instanceof Error ? `${thrown.cause.name}: ${thrown.cause.message}` : ''
   return `${code}: ${message} ${hint} ${cause}`
 }
