@@ -9,13 +9,14 @@ async function start(
   { tokens, now }: Bench,
   fields: Readonly<Record<string, string>>,
   username: string,
-  textOf: (password: string) => object,
+  textOf: (password: string, end: string) => object,
 ): Promise<ServiceDouble> {
   const password = marked('kept')
-  tokens.add({ username, password, pulls: ['acme/*'], expiresAt: now() + 86_400_000 })
+  const expiresAt = now() + 86_400_000
+  tokens.add({ username, password, pulls: ['acme/*'], expiresAt })
   return {
     fields: { credential: 'kept', ...fields },
-    secrets: { kept: JSON.stringify(textOf(password)) },
+    secrets: { kept: JSON.stringify(textOf(password, new Date(expiresAt).toISOString())) },
     requests: [],
     fault: null,
     async close() {},
@@ -27,18 +28,25 @@ export const secretsManagerCases: readonly ContractCase[] = [
     name: 'secrets-manager, an access token that AWS rotates at GitLab',
     provider: secretsManager,
     start: (bench) =>
-      start(bench, { shape: 'gitlab-access-token' }, 'access-token', (token) => ({
+      start(bench, { shape: 'gitlab-access-token', expiresAt: 'end' }, 'access-token', (token, end) => ({
         token,
         tokenId: '42',
         gitlabUrl: 'https://gitlab.com',
+        end,
       })),
   },
   {
     name: 'secrets-manager, by JSON pointers',
     provider: secretsManager,
     start: (bench) =>
-      start(bench, { usernameAt: '/login/user', passwordAt: '/login/tokens/0' }, 'puller', (token) => ({
-        login: { user: 'puller', tokens: [token] },
-      })),
+      start(
+        bench,
+        { usernameAt: '/login/user', passwordAt: '/login/tokens/0', expiresAt: '/end' },
+        'puller',
+        (token, end) => ({
+          login: { user: 'puller', tokens: [token] },
+          end,
+        }),
+      ),
   },
 ]
