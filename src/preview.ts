@@ -10,6 +10,7 @@ export interface Preview {
   readonly secret: string
   readonly format: string
   readonly registries: readonly RegistryPreview[]
+  readonly outputs: Plan['outputs']
   readonly fleet: Plan['fleet']
   /** null: the plan has no schedule. */
   readonly rotation: Cadence | null
@@ -41,6 +42,7 @@ export function previewOf(plan: Plan, live: RealCadence | null): Preview {
     secret: plan.secret,
     format: plan.format,
     registries: plan.registries.map(registryPreview),
+    outputs: plan.outputs,
     fleet: plan.fleet,
     rotation,
     proposal: proposeSchedule(plan),

@@ -1,6 +1,7 @@
 /** `plan`: everything a rotation would do, told before it does it. */
 
 import { type Cadence, frequencyText, judgeRealSchedule, missText } from '../core/cadence.ts'
+import { targetOf } from '../core/outputs.ts'
 import { readUnjudgedPlan } from '../core/plan.ts'
 import { durationText } from '../core/schedule.ts'
 import { type Preview, previewOf } from '../preview.ts'
@@ -39,6 +40,7 @@ function previewText(preview: Preview): string {
     [`Mint, and merge into ${secret} (${format})`, registries.map(mintFact)],
     ['Prove', registries.map(proofFact)],
     ['Promote', [['AWSCURRENT', 'by compare-and-swap, and only if every proof is good']]],
+    ...outputParts(preview),
     ...fleetParts(preview),
     ['Schedule', scheduleFacts(preview)],
   ]
@@ -54,6 +56,14 @@ function mintFact({ registry, provider, class: rotation, life, secrets, identity
 
 function proofFact({ registry, probe, proof }: Preview['registries'][number]) {
   return [registry, proof === 'pull' ? `pull ${probe}` : `log in for ${probe}, which anybody may pull`] as const
+}
+
+function outputParts({ outputs }: Preview): readonly (readonly [string, Facts])[] {
+  const facts = outputs.map((output) => {
+    const what = output.kind === 's3' ? 'the whole stored config' : output.registry
+    return [output.kind, `${what} to ${targetOf(output)}`] as const
+  })
+  return facts.length === 0 ? [] : [['Write what was promoted to other places', facts]]
 }
 
 function fleetParts({ fleet, registries }: Preview): readonly (readonly [string, Facts])[] {

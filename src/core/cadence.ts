@@ -5,7 +5,7 @@
 
 import { PullAuthError } from './errors.ts'
 import type { Plan, PlannedRegistry } from './plan.ts'
-import type { FieldProblem, Journal, SecretDescription } from './ports.ts'
+import type { FieldProblem, Journal, Provider, ProviderTraits, SecretDescription } from './ports.ts'
 import { durationText, type Schedule, scheduleOf } from './schedule.ts'
 
 const MINUTE = 60
@@ -111,10 +111,14 @@ function arithmetic(life: number, need: Need): string {
   return `${durationText(life)} life ≥ ${sum}`
 }
 
-function endless({ provider: { kind, traits } }: PlannedRegistry): string {
-  return traits.rotation === 'static'
-    ? 'lives as long as it was made for; the plan cannot know'
-    : `${kind} gives it no expiry; set ttl to give it one`
+function endless({ provider }: PlannedRegistry): string {
+  if (provider.traits.rotation === 'static') return 'lives as long as it was made for; the plan cannot know'
+  const how = isChoosable(provider) ? 'set ttl to give it one' : 'it lives until it is replaced'
+  return `${provider.kind} gives it no expiry; ${how}`
+}
+
+function isChoosable({ traits }: Provider): boolean {
+  return traits.rotation !== 'static' && traits.ttl.granularity !== 'none'
 }
 
 // ── A schedule that works ────────────────────────────────────────────────────────────────────────────────────────────
@@ -133,8 +137,10 @@ const NATIVE: readonly Schedule[] = [
   ),
 ]
 
+const FASTEST = scheduled(15 * MINUTE, 'rate(15 minutes)')
 const SCHEDULER: readonly Schedule[] = [
-  ...[15, 20, 30].map((minutes) => scheduled(minutes * MINUTE, `rate(${minutes} minutes)`)),
+  FASTEST,
+  ...[20, 30].map((minutes) => scheduled(minutes * MINUTE, `rate(${minutes} minutes)`)),
   ...[1, 2, 3].map((hours) => scheduled(hours * HOUR, hours === 1 ? 'rate(1 hour)' : `rate(${hours} hours)`)),
 ]
 
@@ -212,14 +218,11 @@ export function frequencyText({ rotationsPerDay, reloadsPerDay, schedule }: Cade
 
 function whatToChange(plan: Plan, { life, registry }: Shortest): string {
   const { key, provider } = registry
-  const [fastest] = SCHEDULER
-  if (fastest === undefined) return ''
   const rollout = plan.fleet?.timeout ?? 0
-  const least = Math.max(needOf(plan, fastest, 1).total, ROLLOUTS_IN_A_LIFE * rollout)
-  const timeout = timeoutFor(plan, life, fastest)
+  const least = Math.max(needOf(plan, FASTEST, 1).total, ROLLOUTS_IN_A_LIFE * rollout)
+  const timeout = timeoutFor(plan, life, FASTEST)
   const { max, granularity } = provider.traits.ttl
-  const choosable = provider.traits.rotation !== 'static' && granularity !== 'none'
-  const longer = choosable && (max === null || max >= least)
+  const longer = isChoosable(provider) && (max === null || max >= least)
   const ways = [
     ...(timeout === null ? [] : [`lower fleet.timeout to ${timeout}`]),
     ...(longer ? [`ask for a ttl of ${spelled(least, granularity)} for ${key}`] : []),
@@ -232,7 +235,7 @@ function whatToChange(plan: Plan, { life, registry }: Shortest): string {
 }
 
 /** As the plan spells a duration: rounded up to minutes, or to the days that are all some sources know. */
-function spelled(seconds: number, granularity: 'second' | 'day'): string {
+function spelled(seconds: number, granularity: ProviderTraits['ttl']['granularity']): string {
   if (granularity === 'day') return `${Math.ceil(seconds / DAY)}d`
   const minutes = Math.ceil(seconds / MINUTE)
   return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`

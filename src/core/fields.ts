@@ -78,7 +78,7 @@ const DURATION = '[1-9][0-9]{0,8}[smhd]'
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 
 /** `90s`, `15m`, `6h`, `30d` in seconds; null when it is none of these. */
-export function durationSeconds(text: string): number | null {
+function durationSeconds(text: string): number | null {
   const match = /^([1-9][0-9]{0,8})([smhd])$/.exec(text)
   return match ? Number(match[1]) * (UNITS[match[2] ?? ''] ?? 0) : null
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import {
   frequencyText,
@@ -29,7 +31,7 @@ interface Life {
   readonly unasked?: number | null
   readonly most?: number | null
   readonly rotation?: ProviderTraits['rotation']
-  readonly granularity?: 'second' | 'day'
+  readonly granularity?: ProviderTraits['ttl']['granularity']
 }
 
 /** `ttl` is what the plan asks for, `unasked` what the source gives by itself, `most` its maximum; all in seconds. */
@@ -171,6 +173,43 @@ describe('the table of the facts', () => {
   }
 })
 
+describe('docs/cadence.md', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/cadence.md'), 'utf8')
+
+  test('its table says what the code says', () => {
+    const rows = [...page.matchAll(/^\| (.+) \| (\d+) h \| (`.+) \| (.+) \| (safe|dead for up to (\d+) h) \|$/gm)]
+    assert.equal(rows.length, 5)
+    for (const [, what = '', life = '', how = '', gaps = '', , dead = '0'] of rows) {
+      const hours = Number(/window (\d+)h/.exec(how)?.[1] ?? '0')
+      const judged = [...how.matchAll(/`([^`]+)`/g)].map(([, expression = '']) => {
+        const days = /^AutomaticallyAfterDays=(\d+)$/.exec(expression)?.[1]
+        const planned =
+          days === undefined
+            ? schedule(expression, hours === 0 ? null : hours * HOUR)
+            : ofRules({ automaticallyAfterDays: Number(days) })
+        const { need, ok } = judgeCadence(planOf([registry('r.io', { unasked: Number(life) * HOUR })], HOUR), planned)
+        assert.equal(ok, dead === '0', what)
+        return (need.interval + need.window) / HOUR
+      })
+      assert.equal(judged.map((gap) => `${gap} h`).join(', '), gaps, what)
+      assert.equal(Math.max(0, ...judged.map((gap) => gap - Number(life))), Number(dead), what)
+    }
+  })
+
+  test('its parts are those of the arithmetic', () => {
+    const { need } = judgeCadence(planOf([registry('r.io', { ttl: DAY })], HOUR), schedule('rate(4 hours)'))
+    assert.ok(page.includes(`| retries | ${durationText(need.retries)}: `))
+    assert.ok(page.includes(`| margin | ${durationText(need.margin)}, `))
+  })
+
+  test('its EventBridge schedule is one that the plan takes', () => {
+    const snippet = JSON.parse(/```json\n([\s\S]+?)```/.exec(page)?.[1] ?? '')
+    assert.equal(schedule(snippet.ScheduleExpression).by, 'eventbridge-scheduler')
+    assert.equal(snippet.FlexibleTimeWindow.Mode, 'OFF')
+    assert.deepEqual(Object.keys(JSON.parse(snippet.Target.Input)), ['SecretId'])
+  })
+})
+
 // ── Judging ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test('the arithmetic is one line of text, and data', () => {
@@ -238,6 +277,14 @@ test('a life that its own rollouts use up is unsafe, however often it is rotated
   const { ok, registries } = judgeCadence(plan, schedule('rate(15 minutes)'))
   assert.equal(ok, false)
   assert.equal(registries[0]?.text, '2 h life < 3 × 1 h rollout = 3 h')
+})
+
+test('a life that nobody can choose is not asked for', () => {
+  const replaced = registry('r.io', { granularity: 'none' })
+  const { registries } = judgeCadence(planOf([replaced], null), schedule('rate(4 hours)'))
+  assert.match(registries[0]?.text ?? '', /no expiry; it lives until it is replaced$/)
+  const { text } = proposeSchedule(planOf([registry('r.io', { unasked: HOUR, granularity: 'none' })], HOUR))
+  assert.match(text, /Lower fleet\.timeout to 10m\.$/)
 })
 
 test('a rotation is one reload, however many registries it renews; without a fleet it is none', () => {

@@ -23,6 +23,9 @@ registries:
     root: prod/gitlab/root
     ttl: 6h
     probe: registry.gitlab.com/acme/app:stable
+outputs:
+  - { kind: repository-credentials, registry: registry.gitlab.com, secret: prod/ecs/gitlab }
+  - { kind: s3, uri: s3://acme-ecs/ecs.config }
 fleet:
   targets: { "tag:ecs-pull-auth": [prod, stage], "tag:team": [blue] }
   maxErrors: 5%
@@ -38,7 +41,7 @@ function offline(t: TestContext, plan: string): (...argv: readonly string[]) => 
 }
 
 const SHOWN = `Mint, and merge into prod/ecs/agent-config (dockercfg)
-  ghcr.io              ghcr, no known expiry, with secret prod/ghcr/pull
+  ghcr.io              ghcr (static), no known expiry, with secret prod/ghcr/pull
   registry.gitlab.com  gitlab (create-delete), lives 6 h, with secret prod/gitlab/root
 
 Prove
@@ -47,6 +50,10 @@ Prove
 
 Promote
   AWSCURRENT  by compare-and-swap, and only if every proof is good
+
+Write what was promoted to other places
+  repository-credentials  registry.gitlab.com to prod/ecs/gitlab
+  s3                      the whole stored config to s3://acme-ecs/ecs.config
 
 Reload
   targets   tag:ecs-pull-auth = prod or stage, and tag:team = blue
@@ -79,7 +86,7 @@ test('a plan whose schedule is unsafe is shown whole, with a schedule that works
 test('--json is one object: names of secrets, the arithmetic and the proposal as data', async (t) => {
   const { exitCode, stdout, stderr } = await offline(t, PLAN)('--json')
   assert.deepEqual([exitCode, stderr], [1, ''])
-  const { ok, secret, format, registries, fleet, rotation, proposal, live } = JSON.parse(stdout)
+  const { ok, secret, format, registries, outputs, fleet, rotation, proposal, live } = JSON.parse(stdout)
   assert.deepEqual([ok, secret, format, live], [false, 'prod/ecs/agent-config', 'dockercfg', null])
   assert.deepEqual(registries[1], {
     registry: 'registry.gitlab.com',
@@ -93,6 +100,11 @@ test('--json is one object: names of secrets, the arithmetic and the proposal as
     revoke: 'immediate',
   })
   assert.deepEqual([fleet.timeout, fleet.drain, rotation.need.total, rotation.reloadsPerDay], [3600, 300, 34_500, 6])
+  assert.deepEqual(outputs[0], {
+    kind: 'repository-credentials',
+    registry: 'registry.gitlab.com',
+    secret: 'prod/ecs/gitlab',
+  })
   const verdicts = rotation.registries.map(({ verdict }: { verdict: string }) => verdict)
   assert.deepEqual(verdicts, ['no-expiry', 'unsafe'])
   assert.deepEqual([proposal.kind, proposal.cadence.schedule.expression], ['schedule', 'rate(2 hours)'])
