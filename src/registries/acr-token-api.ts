@@ -23,7 +23,7 @@ export type Slot = (typeof SLOTS)[number]
 export interface ScopeMapToken {
   /** `https://management.azure.com` */
   readonly arm: string
-  /** `/subscriptions/…/registries/acme/tokens/ecs` */
+  /** `/subscriptions/…/registries/acmeprod/tokens/ecs` */
   readonly id: string
   readonly access: Secret
   readonly api: TokenApi

@@ -10,6 +10,7 @@ import { ecr } from './ecr.ts'
 import { ecrPublic } from './ecr-public.ts'
 import { gar } from './gar.ts'
 import { ghcr } from './ghcr.ts'
+import { gitea } from './gitea.ts'
 import { gitlab } from './gitlab.ts'
 import { harbor } from './harbor.ts'
 import { jfrog } from './jfrog.ts'
@@ -24,6 +25,7 @@ export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider
   [
     fixed,
     gar,
+    gitea,
     ghcr,
     gitlab,
     jfrog,

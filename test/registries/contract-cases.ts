@@ -9,6 +9,7 @@ import { dockerhubCases } from './contract-dockerhub.ts'
 import { ecrCases } from './contract-ecr.ts'
 import { garCases } from './contract-gar.ts'
 import { ghcrCases } from './contract-ghcr.ts'
+import { giteaCases } from './contract-gitea.ts'
 import { gitlabCases } from './contract-gitlab.ts'
 import { harborCases } from './contract-harbor.ts'
 import { jfrogCases } from './contract-jfrog.ts'
@@ -26,6 +27,7 @@ export const CONTRACT_CASES: readonly ContractCase[] = [
   ...ecrCases,
   ...garCases,
   ...ghcrCases,
+  ...giteaCases,
   ...gitlabCases,
   ...harborCases,
   ...jfrogCases,
