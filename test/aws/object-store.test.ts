@@ -9,7 +9,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { createHttp } from '../../src/http.ts'
 import type { Fault } from '../doubles/faults.ts'
 import { assertNoMarks, marked } from '../doubles/marks.ts'
-import { type S3Double, startS3 } from './s3.ts'
+import { type S3Double, startS3 } from '../doubles/s3.ts'
 
 const KEY = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: marked('secret-key') }
 const V1 = '11111111-1111-4111-8111-111111111111' as VersionId

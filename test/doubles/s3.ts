@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
-import { type Fault, listen, misbehave, shut } from '../doubles/faults.ts'
-import { authenticate, type Identity } from './signature.ts'
-import { AwsRefusal } from './wire.ts'
+import { authenticate, type Identity } from '../aws/signature.ts'
+import { AwsRefusal } from '../aws/wire.ts'
+import { type Fault, listen, misbehave, shut } from './faults.ts'
 
 export interface StoredObject {
   readonly text: string
