@@ -33,7 +33,7 @@ export const dockerhub: Provider<DockerhubConfig> = {
     identity: ['github-oidc'],
     hosts: ['action'],
     evidence:
-      'a double of the exchange that docker/login-action makes, its tokens checked by a registry double; never Docker Hub',
+      'a double of the exchange that docker/login-action makes, its tokens checked by a real docker-registry; never Docker Hub',
   },
   options: {
     org: { kind: 'string', required: true, description: 'Name of the Docker organization.', example: 'acme' },

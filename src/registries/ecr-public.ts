@@ -20,7 +20,7 @@ export const ecrPublic: Provider<Readonly<Record<string, never>>> = {
     identity: ['aws-sigv4'],
     hosts: ['action', 'lambda', 'cli'],
     evidence:
-      'a double that checks the signature as AWS does, its passwords checked by a registry double; never ECR Public',
+      'a double that checks the signature as AWS does, its passwords checked by a real docker-registry; never ECR Public',
   },
   options: {},
 

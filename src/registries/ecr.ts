@@ -39,7 +39,7 @@ export const ecr: Provider<EcrConfig> = {
     identity: ['aws-sigv4', 'stored-root'],
     hosts: ['action', 'lambda', 'cli'],
     evidence:
-      'a double that checks the signature as AWS does, its passwords checked by a registry double; never Amazon ECR',
+      'a double that checks the signature as AWS does, its passwords checked by a real docker-registry; never Amazon ECR',
   },
   options: {
     region: {

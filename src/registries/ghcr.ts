@@ -29,7 +29,8 @@ export const ghcr: Provider<GhcrConfig> = {
     revoke: 'none',
     identity: ['none'],
     hosts: ['action', 'lambda', 'cli'],
-    evidence: 'a registry double, and a double of GitHub’s API with its headers as documented; never ghcr.io itself',
+    evidence:
+      'a real docker-registry, and a double of GitHub’s API with its headers as documented; never ghcr.io itself',
   },
   options: {
     credential: {

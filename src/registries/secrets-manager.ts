@@ -3,11 +3,11 @@
 import type { FieldProblem, Provider, ProviderContext } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import { parseJson } from './json.ts'
-import { pointedAt, pointerProblem } from './json-pointer.ts'
+import { isPointer, valueAt } from './json-pointer.ts'
 import { asMinted, type Kept, type KeptNames, readKept } from './kept.ts'
 import { expiryOf } from './token-api.ts'
 
-/** Where the parts stand. */
+/** Where the parts stand, as JSON Pointers. */
 interface Places {
   /** null: the user name is in the plan. */
   readonly username: string | null
@@ -52,7 +52,7 @@ export const secretsManager: Provider<SecretsManagerConfig> = {
     identity: ['none'],
     hosts: ['action', 'lambda', 'cli'],
     evidence:
-      'secrets in the documented shapes, their credentials checked by a registry double; never a managed rotation',
+      'secrets in the documented shapes, their credentials checked by a real docker-registry; never a managed rotation',
   },
   options: {
     credential: {
@@ -83,10 +83,11 @@ export const secretsManager: Provider<SecretsManagerConfig> = {
   parse(fields) {
     const text = (name: string) => (typeof fields[name] === 'string' ? fields[name] : null)
     const [credential, shape] = [text('credential'), SHAPES[text('shape') ?? '']]
+    const place = (field: string, known: string | null | undefined) => pointerOf(text(field) ?? known ?? null)
     const at = {
-      username: text('usernameAt') ?? shape?.username ?? null,
-      password: text('passwordAt') ?? shape?.password ?? null,
-      expires: text('expiresAt') ?? shape?.expires ?? null,
+      username: place('usernameAt', shape?.username),
+      password: place('passwordAt', shape?.password),
+      expires: place('expiresAt', shape?.expires),
     }
     const username = text('username') ?? (text('usernameAt') === null ? (shape?.user ?? null) : null)
     const problems: FieldProblem[] = []
@@ -117,9 +118,9 @@ export const secretsManager: Provider<SecretsManagerConfig> = {
 function readShaped(cx: ProviderContext, { credential, at, username }: SecretsManagerConfig, text: Secret): Kept {
   const value = parseJson(text.reveal())
   const found = {
-    username: username ?? pointedAt(value, at.username ?? ''),
-    password: pointedAt(value, at.password),
-    expires: at.expires === null ? null : isoOf(pointedAt(value, at.expires)),
+    username: username ?? (at.username === null ? undefined : valueAt(value, at.username)),
+    password: valueAt(value, at.password),
+    expires: at.expires === null ? null : isoOf(valueAt(value, at.expires)),
   }
   const names: KeptNames = {
     username: at.username ?? 'username',
@@ -128,6 +129,16 @@ function readShaped(cx: ProviderContext, { credential, at, username }: SecretsMa
     hint: 'Check shape, usernameAt and passwordAt in the plan against the members that the secret has.',
   }
   return readKept(cx, credential, found, names)
+}
+
+/** A bare name is a member of the object. */
+function pointerOf(place: string | null): string | null {
+  if (place === null || place.startsWith('/')) return place
+  return `/${place.replaceAll('~', '~0').replaceAll('/', '~1')}`
+}
+
+function pointerProblem(place: string): string | null {
+  return isPointer(place) ? null : 'has a ~ that is not ~0 or ~1, as JSON Pointers write it'
 }
 
 /** Seconds or milliseconds since 1970 as an ISO date; anything else as it is. */

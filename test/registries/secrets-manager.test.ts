@@ -95,13 +95,13 @@ test('what somebody else changes is noticed', async () => {
 })
 
 const INVALID: readonly (readonly [string, Fields, string, RegExp])[] = [
-  ['nothing', { shape: 'gitlab-access-token' }, '', /^Secret kept has no JSON object with the text token\.$/],
-  ['a bare token', { shape: 'gitlab-access-token' }, PASSWORD, /the text token\./],
+  ['nothing', { shape: 'gitlab-access-token' }, '', /^Secret kept has no JSON object with the text \/token\.$/],
+  ['a bare token', { shape: 'gitlab-access-token' }, PASSWORD, /the text \/token\./],
   [
     'another shape',
     { shape: 'ecr-pull-through-cache' },
     `{"username":"a","password":"${PASSWORD}"}`,
-    /the text accessToken/,
+    /the text \/accessToken/,
   ],
   ['nothing there', { usernameAt: '/u', passwordAt: '/a/b' }, `{"a":"${PASSWORD}"}`, /the text \/u and \/a\/b/],
   ['an object as password', { username: 'a', passwordAt: '/a' }, `{"a":{"b":"${PASSWORD}"}}`, /the text \/a\./],
@@ -137,9 +137,9 @@ const BAD: readonly (readonly [Fields, readonly string[]])[] = [
   [{ credential: 'a' }, ['passwordAt', 'usernameAt']],
   [{ credential: 'a', passwordAt: 'p' }, ['usernameAt']],
   [{ credential: 'a', passwordAt: '/a~b', username: 'a' }, ['passwordAt']],
-  [{ credential: 'a', passwordAt: 'p', usernameAt: '/' }, ['usernameAt']],
+  [{ credential: 'a', passwordAt: 'p', usernameAt: '/u~' }, ['usernameAt']],
   [{ credential: 'a', passwordAt: 'p', usernameAt: 'u', username: 'a' }, ['username']],
-  [{ credential: 'a', shape: 'gitlab-access-token', expiresAt: '~' }, ['expiresAt']],
+  [{ credential: 'a', shape: 'gitlab-access-token', expiresAt: '/~2' }, ['expiresAt']],
 ]
 for (const [fields, named] of BAD) {
   test(`${JSON.stringify(fields)} is refused, with ${named.join(', ')}`, () => {
