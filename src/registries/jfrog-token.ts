@@ -16,6 +16,7 @@ import {
   expiryOf,
   isLost,
   isSuccess,
+  jwtClaims,
   objectOf,
   readRootText,
   refusal,
@@ -136,6 +137,17 @@ export const jfrogToken: Provider<JfrogTokenConfig> = {
   async find(cx, config, labelPrefix) {
     const tokens = await listTokens(cx, config, await readRoot(cx, config), labelPrefix)
     return tokens.map(({ id, name }) => ({ label: labelOf(name), handle: handleOf(config, id, false) }))
+  },
+
+  /** A JWT says it itself; of a reference token JFrog tells it (7.53.1 and later). */
+  async rootExpiry(cx, config) {
+    await ensurePlace(cx, config)
+    const root = await readRootText(cx, config.root, 'token', 'JFrog admin token')
+    const own = expiryOf(root, undefined, 0)
+    if (own !== null || jwtClaims(root) !== null) return own
+    const headers = { authorization: bearerHeader(root) }
+    const { expiry } = objectOf(await askApi(cx, { method: 'GET', url: `${config.url}${TOKENS}/me`, headers }))
+    return typeof expiry === 'number' && Number.isFinite(expiry) ? expiry * 1000 : null
   },
 
   async revoke(cx, handle, planned) {

@@ -11,13 +11,13 @@ import type { TokenStore } from './tokens.ts'
 export interface JfrogOptions {
   readonly tokens: TokenStore
   readonly now: () => number
-  /** Users by the ARN of the AWS role that an administrator mapped to them. */
+  /** Users by the ARN of the IAM role that an administrator mapped to them. */
   readonly roles?: Readonly<Record<string, string>>
   /** AWS's GetCallerIdentity: the ARN of who signed; throws `AwsRefusal`. */
   readonly callerOf?: (request: SignedByRole) => string
   readonly integration?: OidcIntegration
   /** Who may manage tokens. */
-  readonly roots?: readonly { readonly token: string; readonly admin: boolean }[]
+  readonly roots?: readonly { readonly token: string; readonly admin: boolean; readonly expiresAt?: number }[]
   /** Users that tokens may be made for. Default `ecs-pull`. */
   readonly users?: readonly string[]
   /** Longest life in seconds; more is 403. */
@@ -80,6 +80,7 @@ export async function startJfrog(options: JfrogOptions): Promise<JfrogDouble> {
     ['POST', /^\/access\/api\/v1\/oidc\/token$/, (call) => byIdentity(world, call)],
     ['POST', /^\/access\/api\/v1\/tokens$/, asAdmin(create)],
     ['GET', /^\/access\/api\/v1\/tokens$/, asAdmin(list)],
+    ['GET', /^\/access\/api\/v1\/tokens\/me$/, (call) => showRoot(world, call)],
     ['GET', /^\/access\/api\/v1\/tokens\/([^/]+)$/, asAdmin(show)],
     ['DELETE', /^\/access\/api\/v1\/tokens\/([^/]+)$/, asAdmin(revoke)],
   ])
@@ -91,6 +92,8 @@ export async function startJfrog(options: JfrogOptions): Promise<JfrogDouble> {
 const PASSED_ON = ['authorization', 'x-amz-date', 'x-amz-security-token']
 
 function byRole({ options }: World, { headers, query, json }: ApiCall): ApiReply {
+  // Its own proxy routes by host: one that belongs to AWS is nowhere.
+  if (!headers['host']?.startsWith('127.0.0.1:')) return { status: 404 }
   if (headers['content-type'] !== 'application/json') return { status: 415 }
   const region = query.get('region')
   const { expires_in: life, ...more } = objectOf(json)
@@ -99,7 +102,7 @@ function byRole({ options }: World, { headers, query, json }: ApiCall): ApiReply
   if (life > (options.longest ?? Number.POSITIVE_INFINITY)) return { status: 403 }
   const passed = Object.fromEntries(PASSED_ON.map((name) => [name, headers[name]]))
   const url = `https://sts.${region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15`
-  const arn = callerOf(options, { method: 'GET', url, headers: defined(passed) })
+  const arn = roleOf(options, { method: 'GET', url, headers: defined(passed) })
   const username = arn === null ? undefined : options.roles?.[arn]
   if (arn === null) return { status: 401 }
   if (username === undefined) return { status: 403 }
@@ -118,9 +121,11 @@ function byRole({ options }: World, { headers, query, json }: ApiCall): ApiReply
   }
 }
 
-function callerOf({ callerOf }: JfrogOptions, request: SignedByRole): string | null {
+/** The IAM role behind the session that GetCallerIdentity names; null for whom AWS does not know. */
+function roleOf({ callerOf }: JfrogOptions, request: SignedByRole): string | null {
   try {
-    return callerOf?.(request) ?? null
+    const session = callerOf?.(request) ?? null
+    return session?.replace(/^arn:aws:sts::(\d+):assumed-role\/([^/]+)\/.*$/, 'arn:aws:iam::$1:role/$2') ?? null
   } catch (thrown) {
     if (thrown instanceof AwsRefusal) return null
     throw thrown
@@ -219,6 +224,13 @@ function list({ stored }: World, { query }: ApiCall): ApiReply {
         .map(shown),
     },
   }
+}
+
+function showRoot({ options }: World, { headers }: ApiCall): ApiReply {
+  const root = options.roots?.find(({ token }) => headers['authorization'] === `Bearer ${token}`)
+  if (root === undefined) return { status: 401, body: {} }
+  const end = root.expiresAt === undefined ? {} : { expiry: Math.floor(root.expiresAt / 1000) }
+  return { status: 200, body: { token_id: 'root', subject: 'jfac@01test/users/admin', ...end } }
 }
 
 function show({ stored }: World, { parts }: ApiCall): ApiReply {

@@ -11,7 +11,12 @@ import type { Bench, ContractCase, ServiceDouble } from './contract.ts'
 
 async function byRole({ tokens, now }: Bench): Promise<ServiceDouble> {
   const role = await startAwsRole({ now, region: 'eu-west-1' })
-  const double = await startJfrog({ tokens, now, callerOf: role.callerOf, roles: { [role.arn]: 'ecs-pull' } })
+  const double = await startJfrog({
+    tokens,
+    now,
+    callerOf: role.callerOf,
+    roles: { 'arn:aws:iam::123456789012:role/ecs-pull-auth': 'ecs-pull' },
+  })
   const { signAws } = role
   const { close } = double
   return Object.assign(double, {

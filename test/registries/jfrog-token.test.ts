@@ -171,6 +171,26 @@ test('a token is gone only when a root that still has its rights does not find i
     assert.equal(await revoke(handle), 'already-gone')
   }))
 
+const JWT = `e30.${Buffer.from('{"exp":1900000000}').toString('base64url')}.${marked('jwt')}`
+const ENDLESS = `e30.${Buffer.from('{"sub":"jfac@01test/users/admin"}').toString('base64url')}.${marked('jwt')}`
+const ROOT_ENDS: readonly (readonly [string, string, number | null])[] = [
+  ['a JWT with an end', JWT, 1_900_000_000_000],
+  ['a JWT without an end', ENDLESS, null],
+  ['a reference token with an end', ROOT, NOW + 86_400_000],
+  ['a reference token that JFrog does not know', marked('unknown'), null],
+]
+for (const [what, token, expected] of ROOT_ENDS) {
+  test(`the end of a root that is ${what} is ${expected === null ? 'not known' : 'told'}`, () =>
+    inWorld(
+      async ({ double, cx, config }) => {
+        cx.secrets.set('root', token)
+        assert.equal(await jfrogToken.rootExpiry?.(cx, config), expected)
+        assert.equal(double.requests.length, token.startsWith('e30.') ? 0 : 1)
+      },
+      { options: { roots: [{ token: ROOT, admin: true, expiresAt: NOW + 86_400_000 }] } },
+    ))
+}
+
 const HANDLES: readonly JsonValue[] = [
   null,
   'id',

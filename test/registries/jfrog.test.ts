@@ -61,7 +61,7 @@ async function inWorld(
   }
 }
 
-const mapped = (role: AwsRole) => ({ roles: { [role.arn]: 'ecs-pull' } })
+const mapped = () => ({ roles: { 'arn:aws:iam::123456789012:role/ecs-pull-auth': 'ecs-pull' } })
 
 for (const region of ['eu-west-1', 'us-east-1']) {
   test(`the role's signature in ${region} is one that AWS takes when JFrog passes it on`, () =>
@@ -85,13 +85,8 @@ const oidc = { oidcProvider: 'github', audience: 'jfrog' }
 const REFUSALS: readonly (readonly [string, Change, string, RegExp])[] = [
   ['a role that nobody mapped', {}, 'MINT_NOT_PERMITTED', /iam_role/],
   ['a signature that AWS refuses', { options: mapped, region: 'eu-south-2' }, 'MINT_REJECTED', /iam_role/],
-  [
-    'a ttl above the longest',
-    { options: (role) => ({ ...mapped(role), longest: 3600 }) },
-    'MINT_NOT_PERMITTED',
-    /longest/,
-  ],
-  ['a life cut silently', { options: (role) => ({ ...mapped(role), cut: 3600 }) }, 'CREDENTIAL_EXPIRING', /ttl/],
+  ['a ttl above the longest', { options: () => ({ ...mapped(), longest: 3600 }) }, 'MINT_NOT_PERMITTED', /longest/],
+  ['a life cut silently', { options: () => ({ ...mapped(), cut: 3600 }) }, 'CREDENTIAL_EXPIRING', /ttl/],
   ['no integration of that name', { fields: oidc }, 'MINT_NOT_PERMITTED', /OIDC integration github/],
   [
     'an identity for another audience',

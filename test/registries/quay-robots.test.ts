@@ -96,6 +96,16 @@ test('an older handle of the current robot keeps nobody from the other robot', (
     assert.equal((await mint(current.handle, oldest.handle)).username, B)
   }))
 
+test('the current robot is not touched even when somebody renewed it by hand: the config may hold that token', () =>
+  inWorld(async ({ double, mint }) => {
+    const old = await mint()
+    const current = await mint(old.handle)
+    double.regenerate(B)
+    const byHand = double.tokenOf(B)
+    await assert.rejects(mint(current.handle, old.handle), { code: 'MINT_NOT_PERMITTED' })
+    assert.equal(double.tokenOf(B), byHand)
+  }))
+
 test('when another source is current, both robots of older versions are spared until they are renewed', () =>
   inWorld(async ({ double, mint }) => {
     const one = await mint()
