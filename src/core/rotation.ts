@@ -10,6 +10,7 @@ import { labelPrefix, mintLabel } from './mint-label.ts'
 import { leastLife, type Plan, type PlannedRegistry, type ProviderTable } from './plan.ts'
 import type {
   Clock,
+  Found,
   JsonValue,
   Millis,
   Minted,
@@ -595,8 +596,7 @@ async function forgetTheGone(
       if (mine.length === 0 || provider.find === undefined) return []
       try {
         const found = await provider.find(providerContext(cx), config, labelPrefix(secretName))
-        const live = new Set(found.map(({ handle }) => JSON.stringify(handle)))
-        return mine.filter(({ handle }) => !live.has(JSON.stringify(handle)))
+        return mine.filter(({ handle }) => isProvenGone(handle, found))
       } catch {
         return []
       }
@@ -604,6 +604,28 @@ async function forgetTheGone(
   )
   const forgotten = new Set(gone.flat())
   return { ...state, superseded: state.superseded.filter((entry) => !forgotten.has(entry)) }
+}
+
+/**
+ * A list proves something only about the place that it lists: a plan that has moved to another project of the same registry
+ * does not see the tokens of the old one. A token of the same place differs from a listed one in its id alone.
+ */
+function isProvenGone(handle: JsonValue, found: readonly Found[]): boolean {
+  const gone = found.every((token) => JSON.stringify(token.handle) !== JSON.stringify(handle))
+  return gone && found.some((token) => differingMembers(token.handle, handle) === 1)
+}
+
+/** How many members of two flat objects differ; infinitely many for anything else. */
+function differingMembers(one: JsonValue, other: JsonValue): number {
+  const [a, b] = [membersOf(one), membersOf(other)]
+  if (a === null || b === null) return Number.POSITIVE_INFINITY
+  const names = new Set([...a.keys(), ...b.keys()])
+  return [...names].filter((name) => a.get(name) !== b.get(name)).length
+}
+
+function membersOf(handle: JsonValue): ReadonlyMap<string, string> | null {
+  if (typeof handle !== 'object' || handle === null || Array.isArray(handle)) return null
+  return new Map(Object.entries(handle).map(([name, value]) => [name, JSON.stringify(value)]))
 }
 
 /** What the new version remembers: its own credentials, and which earlier ones it makes unnecessary. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type ErrorCode, isCode, PullAuthError } from '../../src/core/errors.ts'
 import { reload, runJob } from '../../src/core/job.ts'
 import type { Plan, PlannedRegistry } from '../../src/core/plan.ts'
-import type { SecretArn, VersionId } from '../../src/core/ports.ts'
+import type { Provider, SecretArn, VersionId } from '../../src/core/ports.ts'
 import {
   type Attempt,
   createVersion,
@@ -14,6 +14,7 @@ import {
 } from '../../src/core/rotation.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { readStoredConfig, stateOf } from '../../src/core/stored-config.ts'
+import { versionIdFrom } from '../../src/core/version-id.ts'
 import { FIRST_TEXT, FIRST_VERSION, liveTokens, SECRET, startWorld, type TestWorld } from './rotation-world.ts'
 
 const SECOND = '00000000-0000-4000-8000-000000000002' as VersionId
@@ -396,6 +397,43 @@ test('a failed revocation is told and leaves the job green', async () => {
   world.revokeFault = null
   const again = await runJob(world.ports, world.plan, '00000000-0000-4000-8000-000000000004' as VersionId, false)
   assert.equal(again.retire?.retired.length, 2)
+  assert.equal(liveTokens(world).length, 1)
+})
+
+test('a plan that moves an entry to another place forgets nothing that this place cannot list', async () => {
+  const world = startWorld()
+  const [registry] = world.plan.registries
+  assert.ok(registry)
+  /** The same source, which lists and names one project of several. */
+  const inProject = (project: string) => {
+    const { provider } = registry
+    const ids = new Set<number>()
+    const placed: Provider = {
+      ...provider,
+      mint: async (...asked) => {
+        const minted = await provider.mint(...asked)
+        const { id } = minted.handle as { id: number }
+        ids.add(id)
+        return { ...minted, handle: { project, id } }
+      },
+      find: async (...asked) => {
+        const found = (await provider.find?.(...asked)) ?? []
+        const mine = found.filter(({ handle }) => ids.has((handle as { id: number }).id))
+        return mine.map(({ label, handle }) => ({ label, handle: { project, ...(handle as { id: number }) } }))
+      },
+    }
+    const ports = { ...world.ports, providers: new Map([[provider.kind, placed]]) }
+    return { ports, plan: { ...world.plan, registries: [{ ...registry, provider: placed }] } }
+  }
+  const [old, other] = [inProject('old'), inProject('other')]
+  await runJob(old.ports, old.plan, SECOND, false)
+  world.revokeFault = () => new PullAuthError('REVOKE_FAILED', 'The source answered 500.', 'Try again.')
+  await runJob(old.ports, old.plan, THIRD, false)
+  await runJob(other.ports, other.plan, versionIdFrom('fourth'), false)
+  await runJob(other.ports, other.plan, versionIdFrom('fifth'), false)
+  assert.equal(liveTokens(world).length, 4)
+  world.revokeFault = null
+  await runJob(other.ports, other.plan, versionIdFrom('sixth'), false)
   assert.equal(liveTokens(world).length, 1)
 })
 
