@@ -58,6 +58,8 @@ interface Unnecessary {
   readonly credentials: readonly Revocable[]
   /** From when on they may be revoked. */
   readonly drained: Millis
+  /** Where the labels were when this was found out. */
+  readonly labels: string
 }
 
 /** Throws RETIRE_NOT_YET. */
@@ -80,7 +82,12 @@ async function findUnnecessary(cx: RotationPorts, plan: Plan, rollout: RolloutRe
     version: current,
     credentials: [...unnecessary(versions), ...orphans],
     drained: rollout.endedBy + plan.fleet.drain * 1000,
+    labels: labelsOf(secret),
   }
+}
+
+function labelsOf({ versions }: SecretDescription): string {
+  return JSON.stringify([...versions].map(([version, labels]) => [version, [...labels].sort()]).sort())
 }
 
 async function revokeAll(
@@ -89,7 +96,13 @@ async function revokeAll(
   rollout: RolloutReport,
   found: Unnecessary,
 ): Promise<RetireReport> {
-  if (plan.fleet !== null && found.credentials.length > 0) await refuseOvertaken(cx, plan.fleet, rollout)
+  if (plan.fleet !== null && found.credentials.length > 0) {
+    await refuseOvertaken(cx, plan.fleet, rollout)
+    // This process may have slept since it looked, long enough for a whole rotation: a token that was not there would
+    // look like an orphan, and a version that became current again like an old one.
+    if (labelsOf(await cx.store.describe(plan.secret)) !== found.labels)
+      throw notYet(plan, 'its labels have moved since they were read')
+  }
   const results = await Promise.all(found.credentials.map((credential) => revokeOne(cx, plan, credential)))
   return {
     secret: found.secret,
@@ -144,7 +157,10 @@ function unnecessary(versions: readonly Labelled[]): readonly StateEntry[] {
   const replaced = named.flatMap(({ entry, held }) => (held ? [] : [entry]))
   const held = named.flatMap(({ entry, held }) => (held ? [entry] : []))
   const superseded = [current, ...previous].flatMap(({ config }) => stateOf(config)?.superseded ?? [])
-  const inUse = versions.filter((version) => !previous.includes(version)).flatMap(({ config }) => entriesOf(config))
+  // What is only staged and superseded was current once: what is on its way names new credentials, which nothing supersedes.
+  const inUse = versions
+    .filter((version) => !previous.includes(version) && !isStaged(version.labels))
+    .flatMap(({ config }) => entriesOf(config))
   const needed = new Set([...inUse, ...held].map(keyOf))
   const candidates = [...superseded, ...replaced].filter((entry) => entry.handle !== null && !needed.has(keyOf(entry)))
   return [...new Map(candidates.map((entry) => [keyOf(entry), entry])).values()]

@@ -11,7 +11,12 @@ import type { CallSort } from './faults.ts'
 const READS = /^(?:Describe|Get|List)/
 
 /** An SDK client whose calls run the double's operations, with the SDK's own three attempts. */
-export function awsClient(calls: Calls, invocation: Invocation, operations: Operations) {
+export function awsClient(
+  calls: Calls,
+  invocation: Invocation,
+  operations: Operations,
+  onSend: (comment: string) => void,
+) {
   return {
     async send(command: { readonly input: object }): Promise<Json> {
       const name = command.constructor.name.replace(/Command$/, '')
@@ -19,6 +24,7 @@ export function awsClient(calls: Calls, invocation: Invocation, operations: Oper
       const run = operations[name]
       if (run === undefined) throw new Error(`The double has no operation ${name}.`)
       const sort = sortOf(name)
+      if (name === 'SendCommand') onSend(String(input['Comment']))
       return await calls.make(invocation, sort, describe(name, input), {
         attempts: sort === 'aws-once' ? 1 : 3,
         timeout: 5_000,

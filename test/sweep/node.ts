@@ -1,5 +1,6 @@
 /** A container instance as far as the promises need one: what its agent has loaded, and what the document does on it. */
 
+import type { Millis } from '../../src/core/ports.ts'
 import type { ScriptResult } from '../aws/instances.ts'
 import type { Operations } from '../aws/wire.ts'
 import type { Calls, Invocation } from './calls.ts'
@@ -21,6 +22,8 @@ export class Node {
   loaded: string
   /** Versions whose credentials it has loaded, oldest first. */
   readonly versions: string[]
+  /** What it had loaded before, and until when: a pull that began then may still be under way. */
+  before: { readonly text: string; readonly until: Millis } | null = null
   readonly #parts: NodeParts
   #last: Promise<unknown> = Promise.resolve()
 
@@ -51,6 +54,7 @@ export class Node {
     const wanted = withAuthOf(this.loaded, SecretString)
     const restarts = wanted !== this.loaded
     if (restarts) await timeline.sleep(2_000)
+    if (restarts) this.before = { text: this.loaded, until: timeline.now() }
     this.loaded = wanted
     if (this.versions.at(-1) !== VersionId) this.versions.push(VersionId)
     this.#parts.onLoaded(this)

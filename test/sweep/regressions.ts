@@ -8,4 +8,11 @@ export const REGRESSIONS: readonly { readonly id: string; readonly was: string }
   },
   { id: 'h:15.twice+75.stale', was: 'the same while the Action waited for the drain' },
   { id: 'h:10.edit', was: 'the same, after an edit that abandoned the scheduled rotation' },
+  { id: 'h:2.edit+43.edit', was: 'a version that was promoted and then edited away kept only its private label' },
+  { id: 'h:15.reset1+99.edit', was: 'the same, edited after its rollout' },
+  {
+    id: 'b:44.twice+79.delay',
+    was: 'a retire that slept for an hour took the token of a rotation meanwhile for an orphan, and revoked it in use',
+  },
+  { id: 'd:69.twice+111.delay', was: 'the same with two Actions' },
 ]

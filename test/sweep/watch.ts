@@ -18,6 +18,9 @@ export interface Violation {
 /** In every credential of these worlds, so that one search finds them all. */
 export const MARK = 'sweepmarkedsecret'
 
+/** A pull that has begun with a credential may ask with it again for so long; the plan's fleet.drain is longer. */
+const PULL: Millis = 2 * 60_000
+
 export interface WatchParts {
   readonly timeline: Timeline
   readonly ledger: Ledger
@@ -36,6 +39,7 @@ export class Watch {
   readonly #parts: WatchParts
   #lastHuman = ''
   readonly #printed: string[] = []
+  readonly #sent = new Set<string>()
 
   constructor(parts: WatchParts) {
     this.#parts = parts
@@ -71,9 +75,13 @@ export class Watch {
   /** I2, at the moment when a credential is revoked. */
   revoked(account: Account): void {
     this.tell?.(`      revoked: ${account.username}`)
-    for (const node of this.#parts.nodes) {
+    const { nodes, timeline } = this.#parts
+    for (const node of nodes) {
       if (holds(node.loaded, account))
         this.broken('I2', `${account.username} was revoked while ${node.id} pulls with it`)
+      const { before } = node
+      if (before !== null && timeline.now() - before.until < PULL && holds(before.text, account))
+        this.broken('I2', `${account.username} was revoked while a pull of ${node.id} may be under way`)
     }
     for (const label of ['AWSCURRENT', 'AWSPENDING']) {
       const text = this.#parts.textAt(label)
@@ -105,6 +113,16 @@ export class Watch {
       if (!node.versions.includes(version))
         this.broken('I6', `${who} is green for ${version}, which ${node.id} never ran`)
     }
+  }
+
+  /** A fleet is not reloaded twice because an answer was lost: the command that was sent is looked for first. */
+  sends(who: string, comment: string): void {
+    if (this.#sent.has(`${who} ${comment}`)) this.broken('I6', `${who} sends the same command again: ${comment}`)
+  }
+
+  /** The command has taken effect. */
+  sent(who: string, comment: string): void {
+    this.#sent.add(`${who} ${comment}`)
   }
 
   /** Anything that somebody else may read: searched at the end. */

@@ -366,7 +366,9 @@ export class SweepWorld {
   }
 
   #ports(invocation: Invocation, journal: Journal): JobPorts {
-    const client = awsClient(this.calls, invocation, this.#operations)
+    const client = awsClient(this.calls, invocation, this.#operations, (comment) =>
+      this.watch.sends(invocation.name, comment),
+    )
     const store = createSecretStore(client as unknown as SecretsManagerClient)
     const http = plainHttp(this.calls, invocation, this.#sites)
     const clock = {
@@ -439,6 +441,7 @@ export class SweepWorld {
         run: (input, call) => {
           const before = this.labelHolder('AWSCURRENT')
           if (name === 'SendCommand') this.watch.printed(JSON.stringify(input))
+          if (name === 'SendCommand') this.watch.sent(call.caller, String(input['Comment']))
           const answer = run(input, call)
           const after = this.labelHolder('AWSCURRENT')
           const human = call.caller === 'somebody'
