@@ -1,33 +1,26 @@
 /** Provider `quay-robots`: two robot accounts of a Quay organization, one in use and one whose token is made anew. */
 
-import { createHash } from 'node:crypto'
 import { PullAuthError } from '../core/errors.ts'
-import type { FieldProblem, HttpAnswer, JsonValue, MintRequest, Provider, ProviderContext } from '../core/ports.ts'
-import { bearerHeader, type Secret } from '../core/secret.ts'
+import type { FieldProblem, JsonValue, MintRequest, Provider, ProviderContext } from '../core/ports.ts'
+import type { Secret } from '../core/secret.ts'
 import { httpsProblem } from './https-only.ts'
 import { asObject } from './json.ts'
 import { quayUrl } from './quay.ts'
+import {
+  apiOf,
+  enter,
+  isDeleted,
+  look,
+  markIn,
+  markOf,
+  nameOf,
+  type Place,
+  type Quay,
+  regenerate,
+} from './quay-robots-api.ts'
 import { ensurePlace } from './root-login.ts'
 import { placeProblem } from './root-place.ts'
-import {
-  askApi,
-  CREATE_TIMEOUT,
-  isLost,
-  isSuccess,
-  objectOf,
-  readRootText,
-  refusal,
-  revokeFailed,
-  said,
-  type TokenApi,
-  takeToken,
-} from './token-api.ts'
-
-interface Place {
-  readonly url: string
-  readonly organization: string
-  readonly root: string
-}
+import { isLost, isSuccess, objectOf, refusal, revokeFailed, said, takeToken } from './token-api.ts'
 
 export interface QuayRobotsConfig extends Place {
   /** Short names. */
@@ -38,11 +31,6 @@ export interface QuayRobotsConfig extends Place {
 interface Handle extends Place {
   readonly robot: string
   readonly mark: string
-}
-
-/** A Quay, with the root as a header. */
-interface Quay extends Place {
-  readonly authorization: Secret
 }
 
 const ORGANIZATION = /^[a-z0-9][a-z0-9._-]{0,254}$/
@@ -184,53 +172,6 @@ async function renew(cx: ProviderContext, quay: Quay, robot: string): Promise<Se
   )
 }
 
-function regenerate(cx: ProviderContext, quay: Quay, robot: string): Promise<HttpAnswer> {
-  const url = `${robotsUrl(quay)}/${robot}/regenerate`
-  return askApi(cx, { method: 'POST', url, headers: headersOf(quay), timeoutMs: CREATE_TIMEOUT })
-}
-
-function look(cx: ProviderContext, quay: Quay, robot: string): Promise<HttpAnswer> {
-  return askApi(cx, { method: 'GET', url: `${robotsUrl(quay)}/${robot}`, headers: headersOf(quay) })
-}
-
-/** Only a list that the root may read and that does not name the robot proves that it is gone, its token with it. */
-async function isDeleted(cx: ProviderContext, quay: Quay, robot: string, seen: HttpAnswer): Promise<boolean> {
-  if (seen.kind !== 'answer' || (seen.status !== 400 && seen.status !== 404)) return false
-  const url = `${robotsUrl(quay)}?token=false&permissions=false`
-  const { robots } = objectOf(await askApi(cx, { method: 'GET', url, headers: headersOf(quay) }))
-  return Array.isArray(robots) && robots.map(asObject).every(({ name }) => name !== nameOf(quay, robot))
-}
-
-/** Which token a robot has now; null when the answer does not hold it. */
-function markIn(cx: ProviderContext, answer: HttpAnswer, name: string): string | null {
-  const { name: found, token } = objectOf(answer)
-  const secret = found === name ? takeToken(cx, token, name) : null
-  return secret === null ? null : markOf(secret)
-}
-
-/** 64 bits of a hash of 64 random characters: they tell tokens apart and tell nothing about them. */
-function markOf(token: Secret): string {
-  return createHash('sha256').update(token.reveal()).digest('hex').slice(0, 16)
-}
-
-async function enter(cx: ProviderContext, place: Place): Promise<Quay> {
-  const { url, organization, root } = place
-  return { url, organization, root, authorization: bearerHeader(await readRootText(cx, root, 'token', 'OAuth token')) }
-}
-
-/** A Quay that answers its API to browsers only (BROWSER_API_CALLS_XHR_ONLY) asks for the second header. */
-function headersOf({ authorization }: Quay): Readonly<Record<string, string | Secret>> {
-  return { authorization, 'x-requested-with': 'XMLHttpRequest' }
-}
-
-function robotsUrl({ url, organization }: Place): string {
-  return `${url}/api/v1/organization/${organization}/robots`
-}
-
-function nameOf({ organization }: Place, robot: string): string {
-  return `${organization}+${robot}`
-}
-
 function bothInUse(quay: Quay): PullAuthError {
   return new PullAuthError(
     'MINT_NOT_PERMITTED',
@@ -245,19 +186,6 @@ function unreadable(): PullAuthError {
     'the stored config remembers it in a form that cannot be read',
     'Regenerate the token of the robot that is not in use by hand.',
   )
-}
-
-function apiOf(place: Place): TokenApi {
-  const { organization, root } = place
-  const make = `Make both robots in organization ${organization} and give both read access to the repositories`
-  return {
-    name: `Quay ${robotsUrl(place)}`,
-    hints: {
-      rejected: `Put a living OAuth token with scope org:admin into secret ${root}.`,
-      notPermitted: `The OAuth token in secret ${root} needs scope org:admin, from an administrator of ${organization}. ${make}.`,
-      unavailable: `${make}; check the url and that Quay is up.`,
-    },
-  }
 }
 
 /** null for what is none of ours. */

@@ -143,7 +143,7 @@ const REVEALED_IN: readonly string[] = [
   'src/registries/gitlab.ts',
   'src/registries/kept.ts',
   'src/registries/listed.ts',
-  'src/registries/quay-robots.ts',
+  'src/registries/quay-robots-api.ts',
   'src/registries/root-login.ts',
   'src/registries/root-place.ts',
   'src/registries/secrets-manager.ts',
