@@ -27,13 +27,27 @@ export async function listPages(
 ): Promise<readonly JsonObject[]> {
   const items: JsonObject[] = []
   for (let page = 1; page <= MOST_PAGES; page++) {
-    const answer = await askApi(cx, request(page))
-    const list = isSuccess(answer) ? parseJson(answer.body.reveal()) : undefined
-    if (!isSuccess(answer) || !Array.isArray(list)) throw refusal(cx, api, answer)
-    items.push(...list.map(asObject))
-    if (list.length === 0 || items.length >= Number(answer.headers['x-total-count'])) break
+    const { list, total } = await readList(cx, api, request(page))
+    items.push(...list)
+    if (list.length === 0 || items.length >= total) break
   }
   return items
+}
+
+/** A list that comes whole. Throws the MINT_ codes. */
+export async function listWhole(
+  cx: ProviderContext,
+  api: TokenApi,
+  request: ApiRequest,
+): Promise<readonly JsonObject[]> {
+  return (await readList(cx, api, request)).list
+}
+
+async function readList(cx: ProviderContext, api: TokenApi, request: ApiRequest) {
+  const answer = await askApi(cx, request)
+  const list = isSuccess(answer) ? parseJson(answer.body.reveal()) : undefined
+  if (!isSuccess(answer) || !Array.isArray(list)) throw refusal(cx, api, answer)
+  return { list: list.map(asObject), total: Number(answer.headers['x-total-count']) }
 }
 
 export function isOurs(name: unknown): name is string {

@@ -15,6 +15,7 @@ import { gitlab } from './gitlab.ts'
 import { harbor } from './harbor.ts'
 import { jfrog } from './jfrog.ts'
 import { jfrogToken } from './jfrog-token.ts'
+import { nexus } from './nexus.ts'
 import { quay } from './quay.ts'
 import { quayRobots } from './quay-robots.ts'
 import { scaleway } from './scaleway.ts'
@@ -30,6 +31,7 @@ export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider
     gitlab,
     jfrog,
     jfrogToken,
+    nexus,
     cloudsmith,
     digitalocean,
     dockerhub,

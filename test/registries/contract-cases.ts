@@ -13,6 +13,7 @@ import { giteaCases } from './contract-gitea.ts'
 import { gitlabCases } from './contract-gitlab.ts'
 import { harborCases } from './contract-harbor.ts'
 import { jfrogCases } from './contract-jfrog.ts'
+import { nexusCases } from './contract-nexus.ts'
 import { quayCases } from './contract-quay.ts'
 import { scalewayCases } from './contract-scaleway.ts'
 import { secretsManagerCases } from './contract-secrets-manager.ts'
@@ -31,6 +32,7 @@ export const CONTRACT_CASES: readonly ContractCase[] = [
   ...gitlabCases,
   ...harborCases,
   ...jfrogCases,
+  ...nexusCases,
   ...quayCases,
   ...scalewayCases,
   ...secretsManagerCases,
