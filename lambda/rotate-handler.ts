@@ -59,11 +59,26 @@ async function runStep(cx: JobPorts, attempt: Attempt, { step }: RotationEvent):
 async function planFor(world: LambdaWorld, secret: SecretArn): Promise<Plan> {
   const plan = await world.plan()
   const name = secret.split(':secret:')[1] ?? ''
-  if (plan.secret === secret || name.replace(/-[A-Za-z0-9]{6}$/, '') === plan.secret) return { ...plan, secret }
+  if (plan.secret === secret || name.replace(/-[A-Za-z0-9]{6}$/, '') === plan.secret) {
+    refuseElsewhere(plan)
+    return { ...plan, secret }
+  }
   throw new PullAuthError(
     'ROTATION_EVENT',
     `The event is for ${secret}, but the plan is for ${plan.secret}.`,
     'Give each secret its own function and plan.',
+  )
+}
+
+/** Some sources trust a workflow only: better told before anything is minted than after the others were. */
+function refuseElsewhere({ secret, registries }: Plan): void {
+  const elsewhere = registries.filter(({ provider }) => !provider.traits.hosts.includes('lambda'))
+  if (elsewhere.length === 0) return
+  const names = elsewhere.map(({ key, provider }) => `${key} (${provider.kind})`).join(', ')
+  throw new PullAuthError(
+    'PLAN_UNSUPPORTED',
+    `No rotation function can mint for ${names} in the plan for ${secret}.`,
+    'Rotate this secret from the Action, or give that registry another provider, such as static.',
   )
 }
 
