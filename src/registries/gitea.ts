@@ -1,5 +1,6 @@
 /** Provider `gitea`: access tokens of a bot user of Gitea or Forgejo, made beside the old one and deleted by id. */
 
+import type { PullAuthError } from '../core/errors.ts'
 import type { FieldProblem, JsonValue, Provider, ProviderContext, Revocation } from '../core/ports.ts'
 import { registryHost } from '../core/registry-key.ts'
 import type { Secret } from '../core/secret.ts'
@@ -7,7 +8,7 @@ import { trimEnd } from '../core/trim-end.ts'
 import { createBeside, labelOf } from './create-beside.ts'
 import { httpsProblem } from './https-only.ts'
 import { asObject } from './json.ts'
-import { isOurs, type Listed, listPages, revokeListed } from './listed.ts'
+import { type Listed, listPages, oursOf, revokeListed } from './listed.ts'
 import { handleLogin, plannedLogin, type RootLogin, type RootPlace } from './root-login.ts'
 import {
   askApi,
@@ -72,20 +73,23 @@ export const gitea: Provider<RootPlace> = {
     const { id, password } = await createBeside(cx, label, {
       api: apiOf(gitea),
       create: (name) => createToken(cx, gitea, name),
-      list: () => listOurs(cx, gitea),
+      list: async () => oursOf(await listTokens(cx, gitea)),
       remove: (token) => deleteToken(cx, gitea, token),
     })
-    return { username: gitea.login.username, password, issuedAt, expiresAt: null, handle: handleOf(config, id) }
+    return { username: gitea.login.username, password, issuedAt, expiresAt: null, handle: handleOf(gitea, id) }
   },
 
   async find(cx, config, labelPrefix) {
-    const tokens = (await listOurs(cx, await enter(cx, config))).filter(({ name }) => name.startsWith(labelPrefix))
-    return tokens.map(({ id, name }) => ({ label: labelOf(name), handle: handleOf(config, id) }))
+    const gitea = await enter(cx, config)
+    const tokens = oursOf(await listTokens(cx, gitea)).filter(({ name }) => name.startsWith(labelPrefix))
+    return tokens.map(({ id, name }) => ({ label: labelOf(name), handle: handleOf(gitea, id) }))
   },
 
   async revoke(cx, handle, planned) {
-    const { id, ...place } = readHandle(handle)
-    const login = await handleLogin(cx, place, { service: SERVICE, what: `Access token ${id}`, planned })
+    const { id, user, ...place } = readHandle(handle)
+    const what = `Access token ${id} of ${user} at ${place.url}`
+    const login = await handleLogin(cx, place, { service: SERVICE, what, planned })
+    if (login.username !== user) throw anotherUser(what, place.root)
     return await deleteToken(cx, { ...place, login }, id)
   },
 }
@@ -130,13 +134,13 @@ async function createToken(
   return password !== null && isId(id) ? { id, password } : null
 }
 
-async function listOurs(cx: ProviderContext, gitea: Gitea): Promise<readonly Listed<number>[]> {
+async function listTokens(cx: ProviderContext, gitea: Gitea): Promise<readonly Listed<number>[]> {
   const items = await listPages(cx, apiOf(gitea), (page) => ({
     method: 'GET',
     url: `${tokensUrl(gitea)}?page=${page}&limit=50`,
     headers: { authorization: gitea.login.header },
   }))
-  return items.flatMap(({ id, name }) => (isId(id) && isOurs(name) ? [{ id, name }] : []))
+  return items.flatMap(({ id, name }) => (isId(id) && typeof name === 'string' ? [{ id, name }] : []))
 }
 
 /** By id: a name that begins with digits is taken for one. */
@@ -146,7 +150,7 @@ function deleteToken(cx: ProviderContext, gitea: Gitea, id: number): Promise<Rev
     hint: `Check that the login in secret ${gitea.root} works; retire tries again.`,
   }
   return revokeListed(cx, id, words, {
-    list: () => listOurs(cx, gitea),
+    list: () => listTokens(cx, gitea),
     remove: () =>
       askApi(cx, {
         method: 'DELETE',
@@ -156,14 +160,23 @@ function deleteToken(cx: ProviderContext, gitea: Gitea, id: number): Promise<Rev
   })
 }
 
-function handleOf({ url, root }: RootPlace, id: number): JsonValue {
-  return { url, root, id }
+/** Numbers and lists belong to a user, so a secret that has changed to another one proves nothing about this token. */
+function handleOf({ url, root, login }: Gitea, id: number): JsonValue {
+  return { url, root, user: login.username, id }
 }
 
-function readHandle(handle: JsonValue): RootPlace & { readonly id: number } {
-  const { url, root, id } = asObject(handle)
-  if (typeof url === 'string' && typeof root === 'string' && isId(id) && httpsProblem(url) === null)
-    return { url, root, id }
+function anotherUser(what: string, root: string): PullAuthError {
+  return revokeFailed(
+    what,
+    `secret ${root} holds the login of another user now`,
+    'Delete the token in the settings of its user, or delete that user.',
+  )
+}
+
+function readHandle(handle: JsonValue): RootPlace & { readonly user: string; readonly id: number } {
+  const { url, root, user, id } = asObject(handle)
+  const whole = typeof url === 'string' && typeof root === 'string' && typeof user === 'string' && isId(id)
+  if (whole && httpsProblem(url) === null) return { url, root, user, id }
   throw revokeFailed(
     'An access token of Gitea',
     'the stored config remembers it in a form that cannot be read',

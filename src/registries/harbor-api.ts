@@ -2,7 +2,7 @@
 
 import type { Millis, ProviderContext, Revocation } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
-import { isOurs, listPages, revokeListed } from './listed.ts'
+import { type Listed, listPages, oursOf, revokeListed } from './listed.ts'
 import type { RootLogin, RootPlace } from './root-login.ts'
 import {
   askApi,
@@ -88,9 +88,13 @@ export async function createRobot(
 }
 
 /** The robots of the project that carry a label of ours. */
-export async function listOurs(cx: ProviderContext, harbor: Harbor): Promise<readonly { id: number; name: string }[]> {
+export async function listOurs(cx: ProviderContext, harbor: Harbor): Promise<readonly Listed<number>[]> {
+  return oursOf(await listProject(cx, harbor))
+}
+
+async function listProject(cx: ProviderContext, harbor: Harbor): Promise<readonly Listed<number>[]> {
   const robots = await listRobots(cx, harbor, await projectQuery(cx, harbor))
-  return robots.flatMap(({ id, description: name }) => (isOurs(name) ? [{ id, name }] : []))
+  return robots.map(({ id, description: name }) => ({ id, name }))
 }
 
 export async function listRobots(cx: ProviderContext, harbor: Harbor, query: string): Promise<readonly Robot[]> {
@@ -127,7 +131,7 @@ export function deleteRobot(cx: ProviderContext, harbor: Harbor, id: number): Pr
     hint: `Check that the root in secret ${root} is alive and may list and delete robots there; retire tries again.`,
   }
   return revokeListed(cx, id, words, {
-    list: () => listOurs(cx, harbor),
+    list: () => listProject(cx, harbor),
     remove: () =>
       askApi(cx, {
         method: 'DELETE',

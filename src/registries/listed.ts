@@ -7,12 +7,14 @@ import { type ApiRequest, askApi, isSuccess, refusal, revokeFailed, said, type T
 
 /** Every label of ours begins with this (core/mint-label.ts). */
 const OURS = 'ecs-pull-auth/'
+const NOT_OURS =
+  'Somebody changed its label, or wrote its id into the stored config. Look at it, and delete it by hand if it is one of ours.'
 /** A list that never ends is none. */
 const MOST_PAGES = 1000
 
 export interface Listed<Id> {
   readonly id: Id
-  /** Label and unique end, as `createBeside` gave it. */
+  /** Label and unique end, as `createBeside` gave it; any other text for a token of somebody else. */
   readonly name: string
 }
 
@@ -54,15 +56,19 @@ export function isOurs(name: unknown): name is string {
   return typeof name === 'string' && name.startsWith(OURS)
 }
 
+export function oursOf<Id>(tokens: readonly Listed<Id>[]): readonly Listed<Id>[] {
+  return tokens.filter(({ name }) => isOurs(name))
+}
+
 export interface ListedSource<Id> {
-  /** Only tokens whose name is ours. */
+  /** All tokens of the place, those of others too. */
   list(): Promise<readonly Listed<Id>[]>
   remove(id: Id): Promise<HttpAnswer>
 }
 
 /**
  * Removes a token by id, if the list shows it with a label of ours: a handle that somebody wrote into the stored config
- * must not turn the root against tokens of others. What a readable list does not show is gone. Throws REVOKE_FAILED.
+ * must not turn the root against tokens of others. What a whole list does not show is gone. Throws REVOKE_FAILED.
  */
 export async function revokeListed<Id>(
   cx: ProviderContext,
@@ -70,8 +76,9 @@ export async function revokeListed<Id>(
   { what, hint }: { readonly what: string; readonly hint: string },
   { list, remove }: ListedSource<Id>,
 ): Promise<Revocation> {
-  const isThere = (await listOrFail(what, hint, list)).some((token) => token.id === id)
-  if (!isThere) return 'already-gone'
+  const listed = (await listOrFail(what, hint, list)).filter((token) => token.id === id)
+  if (listed.length === 0) return 'already-gone'
+  if (oursOf(listed).length === 0) throw revokeFailed(what, 'it carries no label of ours and was left alone', NOT_OURS)
   const answer = await remove(id)
   // The list has just shown it to this root, so the 404 means the token, not the root's rights.
   if (answer.kind === 'answer' && answer.status === 404) return 'already-gone'

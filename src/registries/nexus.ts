@@ -7,7 +7,7 @@ import { trimEnd } from '../core/trim-end.ts'
 import { createBeside, labelOf } from './create-beside.ts'
 import { httpsProblem } from './https-only.ts'
 import { asObject } from './json.ts'
-import { isOurs, type Listed, listWhole, revokeListed } from './listed.ts'
+import { type Listed, listWhole, oursOf, revokeListed } from './listed.ts'
 import { handleLogin, plannedLogin, type RootLogin, type RootPlace } from './root-login.ts'
 import {
   askApi,
@@ -89,14 +89,16 @@ export const nexus: Provider<NexusConfig> = {
     const { username, password } = await createBeside(cx, label, {
       api: apiOf(nexus),
       create: (name) => createUser(cx, nexus, config.role, name),
-      list: () => listOurs(cx, nexus),
+      list: async () => oursOf(await listUsers(cx, nexus)),
       remove: (user) => deleteUser(cx, nexus, user),
     })
     return { username, password, issuedAt, expiresAt: null, handle: handleOf(config, username) }
   },
 
   async find(cx, config, labelPrefix) {
-    const users = (await listOurs(cx, await enter(cx, config))).filter(({ name }) => name.startsWith(labelPrefix))
+    const users = oursOf(await listUsers(cx, await enter(cx, config))).filter(({ name }) =>
+      name.startsWith(labelPrefix),
+    )
     return users.map(({ id, name }) => ({ label: labelOf(name), handle: handleOf(config, id) }))
   },
 
@@ -161,14 +163,16 @@ async function createUser(
 }
 
 /** The whole list in one answer: only for users of other sources Nexus has a limit. */
-async function listOurs(cx: ProviderContext, nexus: Nexus): Promise<readonly Listed<string>[]> {
+async function listUsers(cx: ProviderContext, nexus: Nexus): Promise<readonly Listed<string>[]> {
   const users = await listWhole(cx, apiOf(nexus), {
     method: 'GET',
     url: `${usersUrl(nexus)}?userId=${PREFIX}&source=default`,
     headers: { authorization: nexus.login.header },
   })
   return users.flatMap(({ userId, lastName }) =>
-    isUser(userId) && isOurs(lastName) ? [{ id: userId, name: `${lastName}#${userId.slice(PREFIX.length)}` }] : [],
+    isUser(userId) && typeof lastName === 'string'
+      ? [{ id: userId, name: `${lastName}#${userId.slice(PREFIX.length)}` }]
+      : [],
   )
 }
 
@@ -178,7 +182,7 @@ function deleteUser(cx: ProviderContext, nexus: Nexus, user: string): Promise<Re
     hint: `Check that the user in secret ${nexus.root} is active and may read and delete users; retire tries again.`,
   }
   return revokeListed(cx, user, words, {
-    list: () => listOurs(cx, nexus),
+    list: () => listUsers(cx, nexus),
     remove: () =>
       askApi(cx, {
         method: 'DELETE',

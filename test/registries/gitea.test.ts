@@ -64,7 +64,7 @@ test('a token bears its label, belongs to the bot, may read packages only and ha
     const minted = await mint(world)
     const { username, issuedAt, expiresAt, handle } = minted
     assert.deepEqual([username, issuedAt, expiresAt], ['ecs pull', NOW, null])
-    assert.deepEqual(handle, { url: world.gitea.url, root: 'root', id: 1 })
+    assert.deepEqual(handle, { url: world.gitea.url, root: 'root', user: 'ecs pull', id: 1 })
     assert.match(
       world.gitea.accessTokens()[0]?.name ?? '',
       /^ecs-pull-auth\/prod\/agent\/.*\/1795521600#[0-9a-f-]{13}$/,
@@ -98,7 +98,7 @@ for (const [what, users] of LOGINS) {
         /never with a token, and not by a user who has two-factor/,
       )
       assert.equal(world.gitea.requests.length, 1)
-      const handle = { url: world.gitea.url, root: 'root', id: 1 }
+      const handle = { url: world.gitea.url, root: 'root', user: 'ecs pull', id: 1 }
       await rejectsWith(
         'REVOKE_FAILED',
         revoke(world, handle),
@@ -110,9 +110,19 @@ for (const [what, users] of LOGINS) {
 test('a token of the bot that somebody else made is never deleted', () =>
   withGitea({}, async (world) => {
     const minted = await mint(world, 'by hand')
-    assert.equal(await revoke(world, minted.handle), 'already-gone')
+    await rejectsWith('REVOKE_FAILED', revoke(world, minted.handle), /carries no label of ours/, /by hand/)
     assert.equal(lives(world, minted), true)
   }))
+
+test('the list of another user proves nothing about a token', () => {
+  const other = { username: 'other', password: marked('other') }
+  return withGitea({ users: [BOT, other] }, async (world) => {
+    const minted = await mint(world)
+    world.context.secrets.set('root', JSON.stringify(other))
+    await rejectsWith('REVOKE_FAILED', revoke(world, minted.handle), /secret root holds the login of another user now/)
+    assert.equal(lives(world, minted), true)
+  })
+})
 
 test('find follows every page of a server with short ones', () =>
   withGitea({ pageLimit: 2 }, async (world) => {
@@ -142,8 +152,9 @@ test('a root goes nowhere that only the handle names', () =>
 const BROKEN_HANDLES: readonly JsonValue[] = [
   null,
   { url: 'https://git.test', root: 'root' },
-  { url: 'http://git.test', root: 'root', id: 1 },
-  { url: 'https://git.test', root: 'root', id: '1' },
+  { url: 'https://git.test', root: 'root', id: 1 },
+  { url: 'http://git.test', root: 'root', user: 'bot', id: 1 },
+  { url: 'https://git.test', root: 'root', user: 'bot', id: '1' },
 ]
 for (const handle of BROKEN_HANDLES) {
   test(`the handle ${JSON.stringify(handle)} is REVOKE_FAILED before the root is even read`, () =>

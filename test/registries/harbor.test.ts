@@ -157,12 +157,14 @@ for (const missing of ['project:read', 'robot:list', 'robot:delete']) {
     ))
 }
 
-test('what the list does not show is gone; a robot of somebody else is never deleted', () =>
+test('a robot without our label is never deleted, whatever the handle says, nor taken for gone', () =>
   withHarbor({}, async (world) => {
     const minted = await mint(world, 7, 'somebody/else')
-    assert.equal(await revoke(world, minted.handle), 'already-gone')
+    await rejectsWith('REVOKE_FAILED', revoke(world, minted.handle), /Robot 41 .* carries no label of ours/)
     assert.equal(await verdict(world, minted), 'pull-ok')
-    assert.equal(await revoke(world, { ...(minted.handle as object), id: 1 }), 'already-gone')
+    const factory = { ...(minted.handle as object), id: 1 }
+    await rejectsWith('REVOKE_FAILED', revoke(world, factory), /Robot 1 .* carries no label of ours/, /by hand/)
+    assert.equal(await revoke(world, { ...(minted.handle as object), id: 1000 }), 'already-gone')
     assert.equal(world.harbor.requests.filter(({ method }) => method === 'DELETE').length, 0)
   }))
 
