@@ -14,6 +14,8 @@ export function readFields(table: FieldTable, raw: Fields, path: string, problem
     const at = join(path, name)
     if (value === undefined || value === null) {
       if (field.required) problems.push({ field: at, problem: `is missing; it is ${expected(field)}` })
+    } else if (field.kind === 'object') {
+      values[name] = readFields(field.fields ?? {}, objectAt(value, at, problems), at, problems)
     } else {
       const read = readValue(field, value)
       if (read === undefined) problems.push({ field: at, problem: `is not ${expected(field)}` })
@@ -103,7 +105,21 @@ function readValue(field: Field, value: unknown): unknown {
       return Number.isSafeInteger(value) ? value : undefined
     case 'choice':
       return typeof value === 'string' && field.choices?.includes(value) ? value : undefined
+    case 'object':
+      return isObject(value) ? value : undefined
+    case 'texts':
+      return isObject(value) && Object.values(value).every((text) => typeof text === 'string') ? value : undefined
+    case 'json':
+      return isJson(value) ? value : undefined
   }
+}
+
+/** YAML knows more, such as dates. */
+function isJson(value: unknown): value is JsonValue {
+  if (Array.isArray(value)) return value.every(isJson)
+  if (typeof value !== 'object' || value === null)
+    return value === null || /^(?:string|number|boolean)$/.test(typeof value)
+  return [Object.prototype, null].includes(Object.getPrototypeOf(value)) && Object.values(value).every(isJson)
 }
 
 function readUrl(value: string): string | undefined {
@@ -130,6 +146,12 @@ function expected(field: Field): string {
       return `a whole number${example}`
     case 'choice':
       return `one of ${field.choices?.join(', ')}`
+    case 'object':
+      return `a mapping of ${Object.keys(field.fields ?? {}).join(', ')}`
+    case 'texts':
+      return 'a mapping of names to texts'
+    case 'json':
+      return `a JSON value${example}`
   }
 }
 
@@ -157,6 +179,12 @@ function fieldSchema(field: Field): JsonValue {
       return { type: 'string', format: 'uri', description, ...examples }
     case 'string':
       return { type: 'string', minLength: 1, description, ...examples }
+    case 'object':
+      return { type: 'object', additionalProperties: false, description, ...tableSchema(field.fields ?? {}) }
+    case 'texts':
+      return { type: 'object', additionalProperties: { type: 'string' }, description }
+    case 'json':
+      return { description, ...examples }
   }
 }
 

@@ -5,7 +5,7 @@ import { PullAuthError } from './errors.ts'
 import { type Fields, isObject, join, nearest, objectAt, readFields, refuseUnknown, tableSchema } from './fields.ts'
 import { type ImageReference, parseImage } from './image.ts'
 import { outputsSchema, type PlannedOutput, readOutputs } from './plan-outputs.ts'
-import type { FieldProblem, FieldTable, JsonValue, Provider } from './ports.ts'
+import type { FieldProblem, FieldTable, JsonValue, Provider, RotationClass } from './ports.ts'
 import { readSchedule, type Schedule } from './schedule.ts'
 import type { AuthFormat } from './stored-config.ts'
 
@@ -215,8 +215,6 @@ function readRegistry(
     return null
   }
   const fields = readFields({ ...REGISTRY_FIELDS, ...provider.options }, raw, path, problems)
-  const danger = dangerOf(provider, fields)
-  if (danger !== null) problems.push({ field: path, problem: danger })
   if (problems.length > before) return null
   const probe = String(fields['probe'])
   const image = parseImage(probe)
@@ -227,8 +225,12 @@ function readRegistry(
   if (ttlWrong !== null) problems.push({ field: join(path, 'ttl'), problem: ttlWrong })
   const config = provider.parse(fields, key)
   if (isProblems(config)) problems.push(...config.map(({ field, problem }) => ({ field: join(path, field), problem })))
+  const declared = isProblems(config) ? undefined : provider.declared?.(config)
+  const danger = dangerOf(provider, declared?.rotation ?? provider.traits.rotation, fields)
+  if (danger !== null) problems.push({ field: path, problem: danger })
   const proof = fields['proof'] === 'login-only' ? 'login-only' : 'pull'
-  return { key, provider, config, secrets: secretsOf(provider, fields), ttl, probe, proof }
+  const secrets = [...secretsOf(provider, fields), ...(declared?.secrets ?? [])]
+  return { key, provider, config, secrets, ttl, probe, proof }
 }
 
 function secretsOf({ options }: Provider, fields: Fields): readonly string[] {
@@ -272,8 +274,8 @@ function probeProblem(key: string, image: ImageReference): string | null {
 }
 
 /** Two classes cannot keep the promises, so they must be asked for by name (facts/registries.md section 2, D and E). */
-function dangerOf({ kind, traits }: Provider, fields: Fields): string | null {
-  switch (traits.rotation) {
+function dangerOf({ kind }: Provider, rotation: RotationClass, fields: Fields): string | null {
+  switch (rotation) {
     case 'destructive':
       if (fields['allowDowntime'] === true) return null
       return `uses ${kind}, whose rotation kills the old credential at once: every instance fails to pull until it has reloaded. Choose a source that makes the new one beside the old one, or accept the outage with allowDowntime: true`

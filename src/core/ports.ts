@@ -342,6 +342,8 @@ export interface Provider<Config = unknown> {
   readonly options: FieldTable
   /** Checks what fields alone cannot say; returns the provider's config or problems by field. */
   parse(fields: Readonly<Record<string, unknown>>, registry: string): Config | readonly FieldProblem[]
+  /** For a source that the plan itself describes: what it says in place of the traits, and the secrets that it names inside texts. */
+  declared?(config: Config): Declared
   mint(cx: ProviderContext, config: Config, request: MintRequest): Promise<Minted>
   /** Live tokens whose label begins with the prefix. */
   find?(cx: ProviderContext, config: Config, labelPrefix: string): Promise<readonly Found[]>
@@ -355,6 +357,10 @@ export interface Provider<Config = unknown> {
   rootExpiry?(cx: ProviderContext, config: Config): Promise<Millis | null>
 }
 
+export interface Declared extends Pick<ProviderTraits, 'rotation' | 'revoke'> {
+  readonly secrets: readonly string[]
+}
+
 export interface FieldProblem {
   readonly field: string
   readonly problem: string
@@ -362,13 +368,26 @@ export interface FieldProblem {
 
 /** One field of the plan: drives validation, messages and the JSON Schema alike. */
 export interface Field {
-  readonly kind: 'string' | 'secret' | 'url' | 'duration' | 'boolean' | 'integer' | 'choice'
+  /** `object`: has `fields` of its own; `texts`: texts by names that the user chooses; `json`: any JSON value. */
+  readonly kind:
+    | 'string'
+    | 'secret'
+    | 'url'
+    | 'duration'
+    | 'boolean'
+    | 'integer'
+    | 'choice'
+    | 'object'
+    | 'texts'
+    | 'json'
   readonly description: string
   readonly required?: boolean
   readonly choices?: readonly string[]
   readonly example?: string
   /** A duration that may also be `0s`. */
   readonly zero?: boolean
+  /** Those of an `object`. */
+  readonly fields?: FieldTable
 }
 
 export type FieldTable = Readonly<Record<string, Field>>

@@ -45,17 +45,18 @@ const REVOKES: Readonly<Record<ProviderTraits['revoke'], string>> = {
 
 export function overviewOf(provider: Provider): ProviderOverview {
   const { kind, summary, traits, options } = provider
+  const declared = provider.declared !== undefined
   const required = Object.keys(options).filter((name) => options[name]?.required)
   const fields = required.length === 0 ? '' : `; ${required.map((name) => `\`${name}\``).join(', ')}`
   return {
     provider: kind,
     summary,
     needs: `${traits.identity.map((one) => IDENTITIES[one]).join(', or ')}${fields}`,
-    lifetime: lifetimeOf(traits),
-    overlap: OVERLAPS[traits.rotation],
-    revoke: REVOKES[traits.revoke],
+    lifetime: declared ? 'what the answer says' : lifetimeOf(traits),
+    overlap: declared ? 'as its `class` says' : OVERLAPS[traits.rotation],
+    revoke: declared ? 'at once, or by expiry' : REVOKES[traits.revoke],
     rootless: rootlessOf(traits),
-    schedule: scheduleOf(provider),
+    schedule: declared ? 'that of a provider with such a life' : scheduleOf(provider),
     evidence: traits.evidence,
   }
 }

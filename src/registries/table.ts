@@ -13,6 +13,7 @@ import { ghcr } from './ghcr.ts'
 import { gitea } from './gitea.ts'
 import { gitlab } from './gitlab.ts'
 import { harbor } from './harbor.ts'
+import { http } from './http.ts'
 import { jfrog } from './jfrog.ts'
 import { jfrogToken } from './jfrog-token.ts'
 import { nexus } from './nexus.ts'
@@ -43,6 +44,7 @@ export const PROVIDERS: ReadonlyMap<string, Provider> = new Map<string, Provider
     quay,
     quayRobots,
     scaleway,
+    http,
     secretsManager,
   ].map((provider): [string, Provider] => [provider.kind, provider]),
 )

@@ -3,7 +3,7 @@
 import { PullAuthError } from '../core/errors.ts'
 import type { HttpAnswer, HttpRequest, Millis, ProviderContext } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
-import { type JsonObject, parseObject } from './json.ts'
+import { asObject, type JsonObject, parseJson, parseObject } from './json.ts'
 import { retryAfterSeconds } from './retry-after.ts'
 
 /** One token API in words, for messages. */
@@ -89,7 +89,12 @@ export function isSuccess(answer: HttpAnswer): answer is Extract<HttpAnswer, { k
 
 /** The JSON object of an answer that is a success; an empty one for any other. */
 export function objectOf(answer: HttpAnswer): JsonObject {
-  return isSuccess(answer) ? parseObject(answer.body.reveal()) : {}
+  return asObject(jsonOf(answer))
+}
+
+/** The JSON value of an answer that is a success; undefined for any other. */
+export function jsonOf(answer: HttpAnswer): unknown {
+  return isSuccess(answer) ? parseJson(answer.body.reveal()) : undefined
 }
 
 /** A server error after a request that makes something proves nothing: a proxy gives up on a service that still commits. */

@@ -64,7 +64,8 @@ async function skopeoAgrees(one: ContractCase): Promise<void> {
         const minted = await world.mint()
         const pulled = await inspect(minted)
         assert.equal(pulled.status, 0, pulled.stderr)
-        if (one.provider.traits.revoke === 'immediate') await world.revoke(minted.handle)
+        if (world.traits.revoke === 'immediate') await world.revoke(minted.handle)
+        else if (world.traits.rotation === 'destructive') await world.mint()
         else now = minted.expiresAt ?? now
         const refused = await inspect(minted)
         assert.notEqual(refused.status, 0, 'skopeo pulls with a credential that is gone')

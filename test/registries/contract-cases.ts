@@ -12,6 +12,7 @@ import { ghcrCases } from './contract-ghcr.ts'
 import { giteaCases } from './contract-gitea.ts'
 import { gitlabCases } from './contract-gitlab.ts'
 import { harborCases } from './contract-harbor.ts'
+import { httpCases } from './contract-http.ts'
 import { jfrogCases } from './contract-jfrog.ts'
 import { nexusCases } from './contract-nexus.ts'
 import { quayCases } from './contract-quay.ts'
@@ -31,6 +32,7 @@ export const CONTRACT_CASES: readonly ContractCase[] = [
   ...giteaCases,
   ...gitlabCases,
   ...harborCases,
+  ...httpCases,
   ...jfrogCases,
   ...nexusCases,
   ...quayCases,

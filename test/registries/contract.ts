@@ -13,6 +13,7 @@ import type {
   Minted,
   Provider,
   ProviderContext,
+  ProviderTraits,
   PullVerifier,
 } from '../../src/core/ports.ts'
 import { createHttp } from '../../src/http.ts'
@@ -62,6 +63,8 @@ const LABEL = 'ecs-pull-auth/prod/agent/01234567-0123-4123-8123-0123456789ab/179
 export interface ContractWorld {
   readonly service: ServiceDouble
   readonly context: RecordedContext
+  /** The provider's, or what the plan declares in their place. */
+  readonly traits: Pick<ProviderTraits, 'rotation' | 'revoke'>
   mint(inUse?: readonly JsonValue[], label?: string): Promise<Minted>
   find(): Promise<readonly { readonly label: string; readonly handle: JsonValue }[]>
   revoke(handle: JsonValue): Promise<string>
@@ -87,6 +90,7 @@ export async function inContractWorld(
   const world: ContractWorld = {
     service,
     context,
+    traits: provider.declared?.(config as never) ?? provider.traits,
     mint: (inUse = [], label = LABEL) => provider.mint(context, config, { label, ttl: ttl ?? null, inUse }),
     find: async () => (await provider.find?.(context, config, 'ecs-pull-auth/prod/agent/')) ?? [],
     revoke: async (handle) => (await provider.revoke?.(context, handle, [config])) ?? 'none',
@@ -122,7 +126,6 @@ export function contractChecks(
 }
 
 async function overlaps({ provider, overlap = 3 }: ContractCase, world: ContractWorld): Promise<void> {
-  const { rotation } = provider.traits
   const minted: Minted[] = []
   for (let round = 0; round < overlap; round++) {
     const inUse = minted.map(({ handle }) => handle).reverse()
@@ -137,19 +140,19 @@ async function overlaps({ provider, overlap = 3 }: ContractCase, world: Contract
   assert.ok(old !== undefined)
   if (provider.revoke === undefined || old.handle === null) return
   const outcome = await world.revoke(old.handle)
-  if (provider.traits.revoke === 'immediate') {
+  if (world.traits.revoke === 'immediate') {
     assert.equal(outcome, 'revoked')
     assert.equal(await world.verdict(old), 'rejected')
     assert.equal(await world.revoke(old.handle), 'already-gone')
   }
-  for (const credential of others) assert.equal(await world.verdict(credential), 'pull-ok', rotation)
+  for (const credential of others) assert.equal(await world.verdict(credential), 'pull-ok', world.traits.rotation)
 }
 
 /**
  * One fault at a time, at every call of a mint, before and after its effect. Whatever came of it: what `find` shows plus
  * what was handed out is all that lives, and after revoking what was found nothing of ours is left to find.
  */
-async function survivesLoss({ provider, overlap = 3 }: ContractCase, world: ContractWorld): Promise<void> {
+async function survivesLoss({ overlap = 3 }: ContractCase, world: ContractWorld): Promise<void> {
   const { service } = world
   const before = service.requests.length
   let current = (await world.mint()).handle
@@ -165,7 +168,7 @@ async function survivesLoss({ provider, overlap = 3 }: ContractCase, world: Cont
           assert.equal(await world.verdict(minted), 'pull-ok', `call ${target}, ${when}`)
           if (minted.handle !== null) current = minted.handle
         }
-        if (provider.traits.rotation === 'create-delete') await sweepAll(world, current)
+        if (world.traits.rotation === 'create-delete') await sweepAll(world, current)
         if (overlap === 2) current = await healSlots(world, current)
       }
     }

@@ -148,6 +148,7 @@ const REVEALED_IN: readonly string[] = [
   'src/registries/root-place.ts',
   'src/registries/secrets-manager.ts',
   'src/registries/static.ts',
+  'src/registries/template.ts',
   'src/registries/token-api.ts',
   'src/registries/verify.ts',
 ]
