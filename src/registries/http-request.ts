@@ -65,7 +65,7 @@ export function readRequest(
   const texts = (name: string) =>
     Object.entries(asObject(raw[name])).map(([key, text]) => [key, template(`${path}.${name}.${key}`, text)] as const)
   const url = template(`${path}.url`, raw['url'])
-  const { origin, problem } = placeOf(url)
+  const { origin, problem } = originOf(url)
   if (problem !== null) problems.push({ field: `${path}.url`, problem })
   const headers = texts('headers')
   for (const [name] of headers) {
@@ -98,7 +98,7 @@ function jsonTemplate(value: unknown, path: string, template: (at: string, text:
 }
 
 /** Where a URL leads, whatever stands in its places; URLs are logged on their way, so no secret may be in one. */
-function placeOf(url: Template): { origin: string; problem: string | null } {
+function originOf(url: Template): { origin: string; problem: string | null } {
   const wrong = (problem: string) => ({ origin: '', problem })
   if (url.secrets.length > 0 || url.holds('identity'))
     return wrong(
@@ -138,10 +138,14 @@ async function fillAll(
   return Object.fromEntries(await Promise.all(filled))
 }
 
-/** For messages: as the plan has it. */
-export function nameOf({ method, origin, url }: DeclaredRequest): string {
-  const text = url.parts.map((part) => (typeof part === 'string' ? part : `{${part.kind}}`)).join('')
-  return `${method} ${text.split('?')[0] ?? origin}`
+/** The URL as the plan has it. */
+export function placeOf({ url }: DeclaredRequest): string {
+  return url.parts.map((part) => (typeof part === 'string' ? part : `{${part.kind}}`)).join('')
+}
+
+/** For messages. */
+export function nameOf(request: DeclaredRequest): string {
+  return `${request.method} ${placeOf(request).replace(/\?.*$/, '')}`
 }
 
 /** Whether a place stands anywhere in a request. */

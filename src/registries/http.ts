@@ -1,14 +1,15 @@
 /** Provider `http`: a registry with an API that no other provider knows, described by requests in the plan. */
 
+import { createHash } from 'node:crypto'
 import { PullAuthError } from '../core/errors.ts'
 import type { JsonValue, Millis, Provider, ProviderContext, Revocation } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import { createBeside, labelOf } from './create-beside.ts'
 import { type AnswerPlaces, type DeclaredList, HTTP_FIELDS, type HttpConfig, readHttpPlan } from './http-plan.ts'
-import { askable, type DeclaredRequest, nameOf } from './http-request.ts'
+import { askable, type DeclaredRequest, nameOf, placeOf } from './http-request.ts'
 import { asObject } from './json.ts'
 import { valueAt } from './json-pointer.ts'
-import { isOurs, type Listed, revokeListed } from './listed.ts'
+import { type Listed, oursOf, revokeListed } from './listed.ts'
 import type { PlainValues } from './template.ts'
 import {
   ambiguous,
@@ -65,19 +66,19 @@ export const http: Provider<HttpConfig> = {
 
   async find(cx, config, labelPrefix) {
     if (config.list === null) return []
-    const found = (await readItems(cx, config.list)).filter(({ name }) => name.startsWith(labelPrefix))
+    const found = oursOf(await readItems(cx, config.list)).filter(({ name }) => name.startsWith(labelPrefix))
     return found.map(({ id, name }) => ({ label: labelOf(name), handle: handleOf(config, id) }))
   },
 
-  /** A handle names no address and no secret: only today's plan does, and only for the host that gave the id. */
+  /** A handle is good for the request that today's plan has for it, and for no other. */
   async revoke(cx, handle, planned) {
     const { registry, at, id } = readHandle(handle)
-    const config = planned.find((one) => one.registry === registry && one.revoke?.origin === at)
+    const config = planned.find((one) => one.registry === registry && one.revoke !== null && placeOf(one.revoke) === at)
     if (config !== undefined) return await remove(cx, config, id)
     throw revokeFailed(
       `Credential ${id} of ${registry}`,
       `the plan has no request that revokes it at ${at}`,
-      `Put the entry of ${registry} with its revoke request back into the plan and retire again, or revoke it there by hand.`,
+      `Put the entry of ${registry} with that revoke request back into the plan and retire again, or revoke it there by hand.`,
     )
   },
 }
@@ -105,7 +106,7 @@ async function create(cx: ProviderContext, config: HttpConfig, asked: PlainValue
     return await createBeside(cx, asked.label, {
       api: apiOf(config.mint),
       create: (label) => createOne(cx, config, { ...asked, label }),
-      list: () => readItems(cx, list),
+      list: async () => oursOf(await readItems(cx, list)),
       remove: (id) => remove(cx, config, id),
     })
   }
@@ -176,7 +177,7 @@ async function ensureLife(
   )
 }
 
-/** All that are ours. Throws the MINT_ codes. */
+/** All that the list shows, those of others too. Throws the MINT_ codes. */
 async function readItems(cx: ProviderContext, list: DeclaredList): Promise<readonly Listed<string>[]> {
   const api = apiOf(list.request)
   const answer = await askApi(cx, await askable(cx, list.request, {}))
@@ -185,7 +186,7 @@ async function readItems(cx: ProviderContext, list: DeclaredList): Promise<reado
   if (!Array.isArray(items)) throw unusable(api, `list at ${list.items === '' ? 'its top' : list.items}`)
   return items.flatMap((item: unknown) => {
     const [id, name] = [textOf(valueAt(item, list.id)), valueAt(item, list.label)]
-    return isId(id) && isOurs(name) ? [{ id, name }] : []
+    return isId(id) ? [{ id, name: typeof name === 'string' ? name : '' }] : []
   })
 }
 
@@ -204,8 +205,15 @@ async function remove(cx: ProviderContext, config: HttpConfig, id: string): Prom
   throw revokeFailed(what, said(cx, answer), `${hint} ${proof}`)
 }
 
-function handleOf({ registry, revoke }: HttpConfig, id: string | null): JsonValue {
-  return revoke === null || id === null ? null : { registry, at: revoke.origin, id }
+/**
+ * No address in it is ever asked. `at` and `list` tell which requests of a plan the id belongs to: what a list of another
+ * project does not show is not gone.
+ */
+function handleOf({ registry, revoke, list }: HttpConfig, id: string | null): JsonValue {
+  if (revoke === null || id === null) return null
+  const handle = { registry, at: placeOf(revoke), id }
+  if (list === null) return handle
+  return { ...handle, list: createHash('sha256').update(placeOf(list.request)).digest('hex').slice(0, 12) }
 }
 
 function readHandle(handle: JsonValue): { readonly registry: string; readonly at: string; readonly id: string } {

@@ -7,7 +7,7 @@ import { trimEnd } from '../core/trim-end.ts'
 import { createBeside, labelOf } from './create-beside.ts'
 import { httpsProblem } from './https-only.ts'
 import { asObject } from './json.ts'
-import { isOurs, type Listed, revokeListed } from './listed.ts'
+import { type Listed, oursOf, revokeListed } from './listed.ts'
 import { ensurePlace } from './root-login.ts'
 import { placeProblem } from './root-place.ts'
 import {
@@ -107,7 +107,7 @@ export const scaleway: Provider<ScalewayConfig> = {
     const key = await createBeside(cx, label, {
       api,
       create: (name) => createKey(cx, config, token, name, asked),
-      list: () => listKeys(cx, config, token),
+      list: async () => oursOf(await listKeys(cx, config, token)),
       remove: (id) => deleteKey(cx, config, token, id),
     })
     const { accessKey, secretKey: password, expiresAt } = key
@@ -126,7 +126,7 @@ export const scaleway: Provider<ScalewayConfig> = {
 
   async find(cx, config, labelPrefix) {
     const keys = await listKeys(cx, config, await readRoot(cx, config))
-    const ours = keys.filter(({ name }) => name.startsWith(labelPrefix))
+    const ours = oursOf(keys).filter(({ name }) => name.startsWith(labelPrefix))
     return ours.map(({ id, name }) => ({ label: labelOf(name), handle: handleOf(config, id) }))
   },
 
@@ -176,7 +176,7 @@ async function createKey(
   return { accessKey, secretKey, expiresAt: until }
 }
 
-/** The living keys of the application that are ours. Throws the MINT_ codes. */
+/** The living keys of the application. Throws the MINT_ codes. */
 async function listKeys(cx: ProviderContext, config: Place, token: Secret): Promise<readonly Listed<string>[]> {
   const keys: Listed<string>[] = []
   for (let page = 1; ; page++) {
@@ -189,7 +189,7 @@ async function listKeys(cx: ProviderContext, config: Place, token: Secret): Prom
     const { api_keys: list, total_count: total } = objectOf(answer)
     if (!Array.isArray(list)) throw refusal(cx, apiOf(config), answer)
     for (const { access_key: id, description: name } of list.map(asObject)) {
-      if (isAccessKey(id) && isOurs(name)) keys.push({ id, name })
+      if (isAccessKey(id)) keys.push({ id, name: typeof name === 'string' ? name : '' })
     }
     if (list.length < 100 || typeof total !== 'number' || page * 100 >= total) return keys
   }

@@ -363,14 +363,15 @@ test('without a list only 410 proves that a credential is gone', () =>
 test('with a list what is not ours is left alone, whatever a handle says', () =>
   inWorld('create-delete', async ({ apis, mint, revoke }) => {
     const { handle } = await mint('made by hand')
-    assert.equal(await revoke(handle), 'already-gone')
+    await assert.rejects(revoke(handle), { code: 'REVOKE_FAILED' })
     assert.equal(apis.labels().length, 1)
   }))
 
-test('a handle works while the plan has its entry at the same host, and names nothing that is asked', () =>
+test('a handle works while the plan has the request that revokes it, and nothing in it is asked', () =>
   inWorld('create-delete', async ({ apis, config, mint, revoke }) => {
     const { handle } = await mint()
-    assert.deepEqual(handle, { registry: KEY, at: apis.url, id: '1' })
+    const at = `${apis.url}/api/v1/tokens/{id}`
+    assert.deepEqual({ ...(handle as object), list: '' }, { registry: KEY, at, id: '1', list: '' })
     const asked = apis.requests.length
     await assert.rejects(revoke(handle, []), { code: 'REVOKE_FAILED' })
     await assert.rejects(revoke(handle, [{ ...config, registry: 'other.acme.com' }]), { code: 'REVOKE_FAILED' })
@@ -405,4 +406,16 @@ test('messages name the request as the plan has it', () =>
       assert.match(error.hint, /the text of root/)
       return true
     })
+  }))
+
+test('a list at another address is another list: its handles differ in more than the id', () =>
+  inWorld('create-delete', async ({ cx, apis, config, mint }) => {
+    const { handle } = await mint()
+    const elsewhere = entryOf('create-delete', apis.url, {
+      list: { ...(entryOf('create-delete', apis.url)['list'] as object), url: `${apis.url}/api/v1/tokens?project=2` },
+    })
+    const [seen] = (await http.find?.(cx, planned(elsewhere).config, 'ecs-pull-auth/')) ?? []
+    const [same] = (await http.find?.(cx, config, 'ecs-pull-auth/')) ?? []
+    assert.deepEqual(same?.handle, handle)
+    assert.notEqual((seen?.handle as { list?: string }).list, (handle as { list?: string }).list)
   }))
