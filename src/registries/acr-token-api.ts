@@ -55,8 +55,8 @@ export type Generation =
   | { readonly kind: 'unclear'; readonly why: string }
 
 const VERSION = 'api-version=2025-11-01'
-/** Seconds. Azure takes a few; a rotation function must not wait for ever. */
-const LONGEST_WAIT = 60
+/** Seconds. Azure takes a few; with SETTLE of acr-token.ts it must fit into the two minutes of a rotation function. */
+const LONGEST_WAIT = 40
 const PAUSE = { default: 2, longest: 10 }
 
 /** Throws the MINT_ codes. */

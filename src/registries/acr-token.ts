@@ -1,22 +1,12 @@
 /** Provider `acr-token`: the two passwords of a scope-map token of Azure Container Registry, one in use and one to renew. */
 
 import { PullAuthError } from '../core/errors.ts'
-import type { FieldProblem, JsonValue, Millis, MintRequest, Provider, ProviderContext } from '../core/ports.ts'
+import type { FieldProblem, Millis, Provider, ProviderContext } from '../core/ports.ts'
 import { trimEnd } from '../core/trim-end.ts'
-import {
-  type Generation,
-  generate,
-  isSlot,
-  readGenerated,
-  readToken,
-  type ScopeMapToken,
-  SLOTS,
-  type Slot,
-  type TokenState,
-} from './acr-token-api.ts'
+import { type Generation, generate, readGenerated, readToken, type ScopeMapToken, type Slot } from './acr-token-api.ts'
+import { freeSlot, isDead, isSameMoment, type PasswordHandle, readHandle } from './acr-token-slots.ts'
 import { ENTRA_FIELDS, type EntraApplication, entraToken, readApplication } from './entra.ts'
 import { httpsProblem } from './https-only.ts'
-import { asObject } from './json.ts'
 import { refusal, revokeFailed, said, type TokenApi, takeToken } from './token-api.ts'
 
 interface AcrTokenConfig extends EntraApplication {
@@ -28,17 +18,15 @@ interface AcrTokenConfig extends EntraApplication {
   readonly token: string
 }
 
-/** Which password of which token, and when it was made: one that was renewed since is another one. */
-interface Handle {
-  readonly registry: string
-  readonly token: string
-  readonly slot: Slot
-  readonly made: Millis
-}
-
 const ARM = 'https://management.azure.com'
 const TOKEN_ID =
   /^\/subscriptions\/[0-9a-f-]{36}\/resourceGroups\/(?!\.+\/)[\w.()-]{1,90}\/providers\/Microsoft\.ContainerRegistry\/registries\/([a-z0-9]{5,50})\/tokens\/([a-z0-9-]{5,50})$/i
+/**
+ * A first password is good at once, a renewed one is not: "Regenerating new passwords for tokens will take 60 seconds to
+ * replicate and be available" (Microsoft's page on repository permissions). Proven any earlier it would be refused, and be
+ * renewed again at the next attempt, for ever.
+ */
+const SETTLE: Millis = 60_000
 const DAY = 86_400
 const DEFAULT_LIFE = 30 * DAY
 
@@ -92,9 +80,11 @@ export const acrToken: Provider<AcrTokenConfig> = {
   /** A lost answer leaves a slot that nobody uses with a password that nobody knows: the next attempt takes it again. */
   async mint(cx, config, { ttl, inUse }) {
     const token = await enter(cx, config)
-    const slot = freeSlot(cx, config, await readToken(cx, token), inUse)
-    const issuedAt = cx.clock.now()
-    const asked = issuedAt + (ttl ?? DEFAULT_LIFE) * 1000
+    const state = await readToken(cx, token)
+    if (!state.enabled) throw disabled(config)
+    const slot = freeSlot(config, state.passwords, inUse.map(readHandle), cx.clock.now())
+    if (slot === null) throw bothInUse(config)
+    const asked = cx.clock.now() + (ttl ?? DEFAULT_LIFE) * 1000
     const answer = resultOf(cx, token.api, slot, await generate(cx, token, slot, asked))
     const generated = readGenerated(answer, slot)
     const password = takeToken(cx, generated?.value, generated?.username)
@@ -107,11 +97,12 @@ export const acrToken: Provider<AcrTokenConfig> = {
         'Ask for a shorter ttl.',
       )
     }
-    const handle: Handle = { registry: config.registry, token: config.token, slot, made }
-    return { username, password, issuedAt, expiresAt, handle: { ...handle } }
+    if (state.passwords.has(slot)) await settle(cx, token.api, slot)
+    const handle: PasswordHandle = { registry: config.registry, token: config.token, slot, made }
+    return { username, password, issuedAt: cx.clock.now(), expiresAt, handle: { ...handle } }
   },
 
-  /** Azure empties no slot, so the password is replaced by one that nobody gets to know. */
+  /** Whether Azure can empty a slot is not known (facts section 11), so it gets a password that nobody gets to know. */
   async revoke(cx, handle, planned) {
     const wanted = readHandle(handle)
     if (wanted === null) throw unreadable()
@@ -120,7 +111,7 @@ export const acrToken: Provider<AcrTokenConfig> = {
     const config = planned.find((one) => one.registry === registry && one.token === name)
     if (config === undefined) throw unplanned(what, wanted)
     const { token, password } = await look(cx, config, slot, what)
-    if (password === undefined || isDead(cx, password.expiresAt)) return 'already-gone'
+    if (password === undefined || isDead(password, cx.clock.now())) return 'already-gone'
     if (password.made === null) throw revokeFailed(what, 'Azure does not tell when it was made', retryHint(config))
     if (!isSameMoment(password.made, made)) return 'already-gone'
     const generation = await generate(cx, token, slot, cx.clock.now() + DAY * 1000)
@@ -146,41 +137,9 @@ async function look(cx: ProviderContext, config: AcrTokenConfig, slot: Slot, wha
   }
 }
 
-/**
- * The slot that no instance uses. The current one is never touched; the other one only when no earlier version names the
- * password that it holds now. Of two free ones the empty or older one is taken.
- */
-function freeSlot(
-  cx: ProviderContext,
-  config: AcrTokenConfig,
-  { enabled, passwords }: TokenState,
-  inUse: MintRequest['inUse'],
-): Slot {
-  if (!enabled) throw disabled(config)
-  const isOurs = (handle: Handle | null) => handle?.registry === config.registry && handle.token === config.token
-  const handles = inUse.map(readHandle)
-  const [current] = handles.slice(0, 1).filter(isOurs)
-  const holds = (slot: Slot): boolean => {
-    const password = passwords.get(slot)
-    if (password === undefined || isDead(cx, password.expiresAt)) return false
-    const { made } = password
-    return handles
-      .filter(isOurs)
-      .some((handle) => handle?.slot === slot && (made === null || isSameMoment(made, handle.made)))
-  }
-  const age = (slot: Slot) => passwords.get(slot)?.made ?? 0
-  const free = SLOTS.filter((slot) => slot !== current?.slot && !holds(slot)).sort((a, b) => age(a) - age(b))
-  if (free[0] === undefined) throw bothInUse(config)
-  return free[0]
-}
-
-/** Two answers may round the same moment differently. */
-function isSameMoment(a: Millis, b: Millis): boolean {
-  return Math.abs(a - b) < 1000
-}
-
-function isDead({ clock }: ProviderContext, expiresAt: Millis | null): boolean {
-  return expiresAt !== null && expiresAt <= clock.now()
+async function settle({ clock, journal }: ProviderContext, { name }: TokenApi, slot: Slot): Promise<void> {
+  journal.info(`${name}: ${slot} was renewed; Azure takes ${SETTLE / 1000} s until it is good everywhere.`)
+  await clock.sleep(SETTLE)
 }
 
 function resultOf(cx: ProviderContext, api: TokenApi, slot: Slot, generation: Generation) {
@@ -218,7 +177,7 @@ function disabled(config: AcrTokenConfig): PullAuthError {
   )
 }
 
-function unplanned(what: string, { registry, token, slot }: Handle): PullAuthError {
+function unplanned(what: string, { registry, token, slot }: PasswordHandle): PullAuthError {
   return revokeFailed(
     what,
     'no entry of the plan has this token, so no identity was sent',
@@ -248,12 +207,4 @@ function apiOf({ registry, token, client }: AcrTokenConfig): TokenApi {
         'Check the token’s resource id in the plan; where another operation on it is under way, run again later.',
     },
   }
-}
-
-/** null for what is none of ours. */
-function readHandle(value: JsonValue): Handle | null {
-  const { registry, token, slot, made } = asObject(value)
-  const whole = typeof registry === 'string' && typeof token === 'string' && Number.isSafeInteger(made)
-  const legal = whole && /^[a-z0-9]{5,50}$/.test(registry) && /^[a-z0-9-]{5,50}$/.test(token)
-  return legal && isSlot(slot) ? { registry, token, slot, made: Number(made) } : null
 }
