@@ -371,7 +371,7 @@ test('a handle works while the plan has the request that revokes it, and nothing
   inWorld('create-delete', async ({ apis, config, mint, revoke }) => {
     const { handle } = await mint()
     const at = `${apis.url}/api/v1/tokens/{id}`
-    assert.deepEqual({ ...(handle as object), list: '' }, { registry: KEY, at, id: '1', list: '' })
+    assert.deepEqual({ ...Object(handle), list: '' }, { registry: KEY, at, id: '1', list: '' })
     const asked = apis.requests.length
     await assert.rejects(revoke(handle, []), { code: 'REVOKE_FAILED' })
     await assert.rejects(revoke(handle, [{ ...config, registry: 'other.acme.com' }]), { code: 'REVOKE_FAILED' })
@@ -411,11 +411,12 @@ test('messages name the request as the plan has it', () =>
 test('a list at another address is another list: its handles differ in more than the id', () =>
   inWorld('create-delete', async ({ cx, apis, config, mint }) => {
     const { handle } = await mint()
-    const elsewhere = entryOf('create-delete', apis.url, {
-      list: { ...(entryOf('create-delete', apis.url)['list'] as object), url: `${apis.url}/api/v1/tokens?project=2` },
-    })
-    const [seen] = (await http.find?.(cx, planned(elsewhere).config, 'ecs-pull-auth/')) ?? []
-    const [same] = (await http.find?.(cx, config, 'ecs-pull-auth/')) ?? []
-    assert.deepEqual(same?.handle, handle)
-    assert.notEqual((seen?.handle as { list?: string }).list, (handle as { list?: string }).list)
+    const entry = entryOf('create-delete', apis.url)
+    const list = { ...(entry['list'] as object), url: `${apis.url}/api/v1/tokens?project=2` }
+    const handles = async (from: HttpConfig) =>
+      (await http.find?.(cx, from, 'ecs-pull-auth/'))?.map((one) => one.handle)
+    assert.deepEqual(await handles(config), [handle])
+    const [seen] = (await handles(planned({ ...entry, list }).config)) ?? []
+    assert.deepEqual({ ...Object(seen), list: '' }, { ...Object(handle), list: '' })
+    assert.notDeepEqual(seen, handle)
   }))
