@@ -2,8 +2,8 @@
 
 import { PullAuthError } from '../core/errors.ts'
 import type { HttpAnswer, ProviderContext, Revocation } from '../core/ports.ts'
-import { asObject, type JsonObject, parseJson } from './json.ts'
-import { type ApiRequest, askApi, isSuccess, refusal, revokeFailed, said, type TokenApi } from './token-api.ts'
+import { asObject, type JsonObject } from './json.ts'
+import { type ApiRequest, askApi, isSuccess, jsonOf, refusal, revokeFailed, said, type TokenApi } from './token-api.ts'
 
 /** Every label of ours begins with this (core/mint-label.ts). */
 const OURS = 'ecs-pull-auth/'
@@ -47,7 +47,7 @@ export async function listWhole(
 
 async function readList(cx: ProviderContext, api: TokenApi, request: ApiRequest) {
   const answer = await askApi(cx, request)
-  const list = isSuccess(answer) ? parseJson(answer.body.reveal()) : undefined
+  const list = jsonOf(answer)
   if (!isSuccess(answer) || !Array.isArray(list)) throw refusal(cx, api, answer)
   return { list: list.map(asObject), total: Number(answer.headers['x-total-count']) }
 }

@@ -142,7 +142,6 @@ const REVEALED_IN: readonly string[] = [
   'src/registries/gitlab-api.ts',
   'src/registries/gitlab.ts',
   'src/registries/kept.ts',
-  'src/registries/listed.ts',
   'src/registries/quay-robots-api.ts',
   'src/registries/root-login.ts',
   'src/registries/root-place.ts',
