@@ -141,6 +141,12 @@ const VARIANTS: readonly (readonly [string, RegistryOptions, 'strict' | 'fallbac
   ['opaque tokens', { opaque: true }, 'strict'],
   ['the field access_token', { tokenName: 'access_token' }, 'strict'],
   ['403 for a bad login', { refusal: 403 }, 'strict'],
+  ['opaque tokens and 403 for a bad login, as GHCR has them', { opaque: true, refusal: 403 }, 'strict'],
+  [
+    'an anonymous fallback whose tokens are opaque and called access_token',
+    { wrongPassword: 'anonymous', opaque: true, tokenName: 'access_token' },
+    'fallback',
+  ],
   [
     'a header of several challenges with commas in quotes',
     {
@@ -317,6 +323,51 @@ for (const [step, matches] of STEPS) {
   }
 }
 
+/** The same answers where no token is asked for: Basic, and the base of a registry that hides its challenge. */
+const OTHER_STEPS: readonly (readonly [
+  string,
+  RegistryOptions,
+  string,
+  (request: RegistryRequest) => Fault | null | 'at',
+])[] = [
+  [
+    'manifest without a login',
+    { mode: 'basic' },
+    'Basic',
+    ({ authorization }) => (authorization === 'none' ? 'at' : null),
+  ],
+  ['manifest', { mode: 'basic' }, 'Basic', ({ authorization }) => (authorization === 'basic' ? 'at' : null)],
+  [
+    'registry base',
+    {},
+    'a hidden challenge',
+    ({ step }) => (step === 'base' ? 'at' : step === 'manifest' ? { kind: 'answer', status: 404 } : null),
+  ],
+]
+
+for (const [step, options, where, decide] of OTHER_STEPS) {
+  for (const [what, fault, detail] of FAULTS) {
+    if (step.startsWith('manifest') && fault.kind.endsWith('-body')) continue
+    test(`${what} at the step "${step}" with ${where} is unknown, never rejected`, () =>
+      withRegistry(options, async (registry) => {
+        registry.fault = (request) => {
+          const decided = decide(request)
+          return decided === 'at' ? fault : decided
+        }
+        const found = await proof(registry, 'acme/app:stable', credential(GOOD), {
+          send: (request) => http.send(hurried(request)),
+        })
+        assert.equal(found.verdict, 'unknown')
+        assert.match(found.detail, detail)
+        assert.ok(found.detail.split(', ').at(-1)?.startsWith(`${step} `), found.detail)
+      }))
+
+    function hurried(request: HttpRequest): HttpRequest {
+      return fault.kind === 'silence' || fault.kind === 'slow-body' ? { ...request, timeoutMs: 50 } : request
+    }
+  }
+}
+
 /** Waits 50 ms for the one question that matches, and as long as usual for all others. */
 function givingUp(registry: RegistryDouble, matches: Matches): Http {
   return {
@@ -359,6 +410,19 @@ const ODD: readonly (readonly [string, string, Fault, Verdict])[] = [
     { kind: 'answer', status: 200, body: '{"token":"a\\nb"}' },
     'unknown',
   ],
+  [
+    'a pull token under a name that nobody reads',
+    'pull token',
+    { kind: 'answer', status: 200, body: '{"jwt":"a.b.c"}' },
+    'unknown',
+  ],
+  [
+    'an empty pull token',
+    'pull token',
+    { kind: 'answer', status: 200, body: '{"token":"","access_token":""}' },
+    'unknown',
+  ],
+  ['a pull token that is a list', 'pull token', { kind: 'answer', status: 200, body: '["token"]' }, 'unknown'],
   ['a manifest of 403 after a good login', 'manifest', { kind: 'answer', status: 403 }, 'login-ok-pull-denied'],
   ['a manifest of 400', 'manifest', { kind: 'answer', status: 400 }, 'unknown'],
   ['no anonymous token', 'token without a login', { kind: 'answer', status: 401 }, 'pull-ok'],
@@ -376,6 +440,27 @@ for (const [what, step, fault, verdict] of ODD) {
       assert.equal(found.verdict, verdict, found.detail)
     }))
 }
+
+test('a token under both names is taken where one of them is empty', () =>
+  withRegistry({}, async (registry) => {
+    const scope = 'repository:acme/app:pull'
+    const query = `service=test-registry&scope=${encodeURIComponent(scope)}`
+    const basic = `Basic ${Buffer.from(`puller:${GOOD}`).toString('base64')}`
+    const url = `http://${registry.host}/token?${query}`
+    const answer = await http.send({ method: 'GET', url, headers: { authorization: basic } })
+    const { token } = JSON.parse(answer.kind === 'answer' ? answer.body.reveal() : '')
+    for (const body of [
+      { token: '', access_token: token },
+      { token, access_token: '' },
+      { token, access_token: 'other' },
+    ]) {
+      registry.fault = ({ step, authorization }) =>
+        step === 'token' && authorization === 'basic'
+          ? { kind: 'answer', status: 200, body: JSON.stringify(body) }
+          : null
+      assert.equal((await proof(registry, 'acme/app:stable', credential(GOOD))).verdict, 'pull-ok')
+    }
+  }))
 
 test('without any login answer, a refused pull token means rejected', () =>
   withRegistry({}, async (registry) => {
