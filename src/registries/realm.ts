@@ -22,13 +22,17 @@ const SHARED_DOMAINS = new Set([
   'run.app',
   'scw.cloud',
 ])
+/** Realm hosts of hosted services that are another site than their registry, as Docker's own messages show them. */
+const KNOWN_PAIRS: readonly (readonly [registry: RegExp, realm: string])[] = [
+  [/^rg\.[a-z]{2}-[a-z]{3}\.scw\.cloud$/, 'api.scaleway.com'],
+]
 /** `co.uk`, `com.au`: the owner's name comes one label further left. */
 const COUNTRY_SUFFIX = /^(?:ac|co|com|edu|go|gob|gov|mil|ne|net|nom|or|org)\.[a-z]{2}$/
 
 /**
  * The realm as a URL, or why the credential must not go there. dockerd asks any realm; we do not, because a forged or
  * mistaken one would collect the credential of every rotation (facts/registries.md section 4.1). Allowed: https to the
- * registry's own host, to its site (`registry.acme.com` and `gitlab.acme.com`), or to a host that is configured.
+ * registry's own host, to its site (`registry.acme.com` and `gitlab.acme.com`), or to a host that is known or configured.
  * A registry over plain http, which is always on loopback, may name loopback only.
  */
 export function trustedRealm(registry: URL, realm: string | undefined, trusted: TrustedRealms): URL | string {
@@ -41,7 +45,8 @@ export function trustedRealm(registry: URL, realm: string | undefined, trusted: 
   }
   if (url.protocol !== 'https:') return `${named} without https`
   const configured = trusted[registry.host]?.includes(url.host) ?? false
-  if (configured || sameSite(registry.hostname, url.hostname)) return url
+  const known = KNOWN_PAIRS.some(([pattern, host]) => pattern.test(registry.host) && url.host === host)
+  if (configured || known || sameSite(registry.hostname, url.hostname)) return url
   return `${named}, which does not belong to ${registry.host}`
 }
 
