@@ -43,7 +43,7 @@ export const HTTP_FIELDS: FieldTable = {
     choices: CLASSES,
     required: true,
     description:
-      'What a mint does to the old credential: exchange (nothing, it expires), create-delete (nothing, it is revoked by id), destructive (kills it: needs allowDowntime).',
+      'What a mint does to the old credential: exchange (nothing, it expires after ttl), create-delete (nothing, it is revoked by id), destructive (kills it: needs allowDowntime).',
   },
   username: { kind: 'string', description: 'User name, where the answer has none.' },
   mint: {
@@ -165,7 +165,10 @@ function checkRequests(
   hasLife: boolean,
   check: Check,
 ): void {
-  check(!hasLife || timed, 'ttl', `goes nowhere: put \${ttl} or \${expiresAt} into mint`)
+  const exchange = rotation === 'exchange'
+  // Nothing else tells the plan how soon such a credential dies, and with that, which schedules hold.
+  check(!exchange || hasLife, 'ttl', 'is missing: say how long the credentials of an exchange live')
+  check(!hasLife || timed || exchange, 'ttl', `goes nowhere: put \${ttl} or \${expiresAt} into mint`)
   const made = rotation !== 'create-delete' || revoke !== null
   check(made, 'revoke', 'is missing: class create-delete revokes what it has made')
   // A source that replaces in place may give the new credential the id of the old one.

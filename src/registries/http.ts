@@ -58,7 +58,7 @@ export const http: Provider<HttpConfig> = {
     const asked = { label, ...(ttl === null || end === null ? {} : { ttl, expiresAt: new Date(end).toISOString() }) }
     const made = config.rotation === 'create-delete' ? await create(cx, config, asked) : await take(cx, config, asked)
     const { username, password, id } = made
-    // An answer that tells no end: the token itself may, else it is the one that was asked for.
+    // An answer that tells no end: the token itself may, else it is the one that the plan asks for or knows.
     const expiresAt = made.expiresAt === undefined ? (expiryOf(password, undefined, issuedAt) ?? end) : made.expiresAt
     await ensureLife(cx, config, id, { expiresAt, end })
     return { username, password, issuedAt, expiresAt, handle: handleOf(config, id) }
@@ -172,8 +172,8 @@ async function ensureLife(
   }
   throw new PullAuthError(
     'CREDENTIAL_EXPIRING',
-    `${name} gave a credential until ${new Date(expiresAt).toISOString()}, less than was asked for.`,
-    'Ask for a shorter ttl, or raise the limit at the service.',
+    `${name} gave a credential until ${new Date(expiresAt).toISOString()}, less than the ttl of the plan.`,
+    'Give the entry a shorter ttl, or raise the limit at the service.',
   )
 }
 

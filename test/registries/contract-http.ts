@@ -36,6 +36,7 @@ export const HTTP_CASES: Readonly<Record<string, (url: string) => Fields>> = {
   },
   exchange: (url) => ({
     class: 'exchange',
+    ttl: 7200,
     username: 'token',
     mint: {
       method: 'POST',
@@ -62,10 +63,13 @@ async function start({ tokens, now }: Bench, fields: (url: string) => Fields): P
   })
 }
 
-export const httpCases: readonly ContractCase[] = Object.entries(HTTP_CASES).map(([name, fields]) => ({
-  name: `http, class ${name}`,
-  provider: http,
-  start: (bench) => start(bench, fields),
-  ...(name === 'create-delete' ? { ttl: 3600 } : {}),
-  ...(name === 'destructive' ? { overlap: 1 } : {}),
-}))
+export const httpCases: readonly ContractCase[] = Object.entries(HTTP_CASES).map(([name, fields]) => {
+  const { ttl } = fields('')
+  return {
+    name: `http, class ${name}`,
+    provider: http,
+    start: (bench) => start(bench, fields),
+    ...(typeof ttl === 'number' ? { ttl } : {}),
+    ...(name === 'destructive' ? { overlap: 1 } : {}),
+  }
+})

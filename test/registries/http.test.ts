@@ -87,10 +87,11 @@ const WRONG: readonly (readonly [string, Fields, RegExp])[] = [
   ['a label in a revoke', change('revoke', { headers: { a: `\${label}` } }), /revoke\.headers\.a has \$\{label\}/],
   [
     'a life that nobody asked for',
-    { ...EXCHANGE, mint: { method: 'POST', url: `${BASE}/t?life=\${ttl}` } },
+    { ...EXCHANGE, ttl: undefined, mint: { method: 'POST', url: `${BASE}/t?life=\${ttl}` } },
     /mint\.url has \$\{ttl\}, which needs a ttl in the entry/,
   ],
-  ['a ttl that goes nowhere', { ...EXCHANGE, ttl: '1h' }, /ttl goes nowhere/],
+  ['an exchange of an unknown life', { ...EXCHANGE, ttl: undefined }, /ttl is missing: say how long/],
+  ['a ttl that goes nowhere', change('mint', { json: { name: `\${label}` } }), /ttl goes nowhere/],
   [
     'a header of HTTP itself',
     change('mint', { headers: { Host: 'evil.test' } }),
@@ -195,7 +196,7 @@ async function inWorld(
   const identityToken = async (audience: string) => new Secret(issuer.issue(audience))
   const cx = { ...recordedContext(secrets, { send }), identityToken }
   const { config } = planned(entry(entryOf(name, apis.url)))
-  const ttl = config.timed ? 3600 : null
+  const ttl = 'ttl' in entryOf(name, apis.url) ? 3600 : null
   const world: World = {
     apis,
     cx,
@@ -312,12 +313,12 @@ const ENDS: readonly (readonly [Fields, unknown, number | null | 'unreadable'])[
   [{ expiresAt: '/end' }, null, null],
   [{ expiresAt: '/end' }, undefined, 'unreadable'],
   [{ expiresAt: '/end' }, 'tomorrow', 'unreadable'],
-  [{ expiresIn: '/end' }, 600, NOW + 600_000],
-  [{ expiresIn: '/end' }, '600', NOW + 600_000],
+  [{ expiresIn: '/end' }, 7200, NOW + 7_200_000],
+  [{ expiresIn: '/end' }, '7200', NOW + 7_200_000],
   [{ expiresIn: '/end' }, null, null],
   [{ expiresIn: '/end' }, 0, 'unreadable'],
   [{ expiresIn: '/end' }, undefined, 'unreadable'],
-  [{}, 600, null],
+  [{}, 600, NOW + 3_600_000],
 ]
 for (const [places, end, moment] of ENDS) {
   test(`an end of ${JSON.stringify(end)} at ${JSON.stringify(places)} is ${moment}`, () =>
@@ -332,6 +333,13 @@ for (const [places, end, moment] of ENDS) {
       { entry: (entry) => ({ ...entry, answer: { password: '/access_token', ...places } }) },
     ))
 }
+
+test('an exchange that gives less life than the plan counts on is not published', () =>
+  inWorld('exchange', async ({ apis, mint }) => {
+    const body = JSON.stringify({ access_token: marked('token'), expires_in: 600 })
+    apis.fault = () => ({ when: 'before', fault: { kind: 'answer', status: 200, body } })
+    await assert.rejects(mint(), { code: 'CREDENTIAL_EXPIRING' })
+  }))
 
 const WITHOUT_LIST = { entry: ({ list: _, ...entry }: Fields): Fields => entry }
 
