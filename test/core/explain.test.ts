@@ -62,3 +62,11 @@ test('explaining and resolving agree', () => {
   const [explained] = explainImages(text, ['ghcr.io/a/b'])
   assert.deepEqual([explained?.key, explained?.reason.startsWith(reason)], [key, true])
 })
+
+test('a user name that is the token itself is not shown', () => {
+  const auth = (text: string) => Buffer.from(text).toString('base64')
+  const auths = { 'registry.digitalocean.com': { auth: auth('dop_v1:dop_v1') }, 'ghcr.io': { auth: auth('bot:token') } }
+  const images = ['registry.digitalocean.com/acme/app', 'ghcr.io/acme/app']
+  const names = explainImages(JSON.stringify({ auths }), images).map(({ username }) => username)
+  assert.deepEqual(names, ['[secret]', 'bot'])
+})
