@@ -1,11 +1,14 @@
-/** Makes deploy/document.json, the SSM Command document, of the scripts in deploy/node. `--check` compares instead. */
+/**
+ * Makes deploy/document.json, the SSM Command document, of the scripts in deploy/node. `--check` compares instead.
+ * A document holds 64 KB at most, so it gets the scripts without their comments and without indentation of the JSON.
+ */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { argv, exit, stderr } from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 /** In the order of use: later parts call earlier ones. */
-const PYTHON = ['ecs_config', 'fetch', 'files', 'service', 'reload']
+const PYTHON = ['ecs_config', 'files', 'fetch', 'docker', 'service', 'container', 'reload']
 const IMPORT_OF_A_PART = new RegExp(`^from (?:${PYTHON.join('|')}) import .*\\n`, 'gm')
 
 /** Substituted into the text of the shell script by SSM agents older than 3.3.2746.0, so no pattern allows shell syntax. */
@@ -43,18 +46,34 @@ const PARAMETERS = {
 const TIMEOUT_SECONDS = 1500
 
 /**
+ * The script without comments and docstrings: what runs stays as it was written, line by line. The docstring of a class
+ * stays, because it can be all that the class has.
+ * @param {string} text
+ * @returns {string}
+ */
+export function withoutComments(text) {
+  return text
+    .replaceAll(/(?<!class .*:\n)^ *"""[^]*?"""\n/gm, '')
+    .replaceAll(/^ *#(?!!).*\n/gm, '')
+    .replaceAll(/  # .*$/gm, '')
+    .replaceAll(/\n{3,}/g, '\n\n')
+    .trimStart()
+}
+
+/**
  * The document's JSON, from the texts of the shell script and of the Python parts in the order of use.
  * @param {string} shell
  * @param {readonly string[]} pythonParts
  * @returns {string}
  */
 export function makeDocument(shell, pythonParts) {
-  const python = pythonParts.map((part) => part.replaceAll(IMPORT_OF_A_PART, '')).join('\n\n')
-  const script = shell.replace('@python@', () => python.trimEnd()).trimEnd()
+  const python = pythonParts.map((part) => withoutComments(part.replaceAll(IMPORT_OF_A_PART, ''))).join('\n')
+  const script = withoutComments(shell).replace('@python@', () => python.trimEnd()).trimEnd()
   const parameters = Object.entries(PARAMETERS).map(([name, parameter]) => [name, { ...parameter, interpolationType: 'ENV_VAR' }])
   const document = {
     schemaVersion: '2.2',
-    description: 'ecs-pull-auth: gives the ECS agent the current registry credentials, or leaves it as it was.',
+    description:
+      'ecs-pull-auth: gives the ECS agent the current registry credentials, or leaves it as it was. Comments are left out here: see deploy/node in the sources.',
     parameters: Object.fromEntries(parameters),
     mainSteps: [
       {
@@ -65,9 +84,7 @@ export function makeDocument(shell, pythonParts) {
       },
     ],
   }
-  const json = JSON.stringify(document, null, 2)
-  // As the formatter wants it: two words of a list on one line.
-  return `${json.replaceAll(/\[\s+("[a-zA-Z-]+"),\s+("[a-zA-Z-]+")\s+\]/g, '[$1, $2]')}\n`
+  return JSON.stringify(document, null, 1).replaceAll(/^ +/gm, '') + '\n'
 }
 
 /** The document of the scripts beside this file. */

@@ -164,11 +164,15 @@ def cluster(env):
     return env.get('ECS_CLUSTER', '').strip(GO_SPACE) or 'default'
 
 
-def keeps_state(env):
-    """Whether a restarted agent finds its tasks again (agent/config/parse.go parseCheckpoint; ecs-init sets /data)."""
-    checkpoint = env.get('ECS_CHECKPOINT', '').strip(GO_SPACE)
-    if checkpoint in ('1', 't', 'T', 'TRUE', 'true', 'True'):
+def switch(env, name):
+    """What Go's strconv.ParseBool makes of a variable; None: it is no boolean."""
+    value = env.get(name, '').strip(GO_SPACE)
+    if value in ('1', 't', 'T', 'TRUE', 'true', 'True'):
         return True
-    if checkpoint in ('0', 'f', 'F', 'FALSE', 'false', 'False'):
-        return False
-    return env.get('ECS_DATADIR', '/data') != ''
+    return False if value in ('0', 'f', 'F', 'FALSE', 'false', 'False') else None
+
+
+def keeps_state(env):
+    """Whether a restarted agent finds its tasks again (agent/config/parse.go parseCheckpoint)."""
+    checkpoint = switch(env, 'ECS_CHECKPOINT')
+    return env.get('ECS_DATADIR', '') != '' if checkpoint is None else checkpoint

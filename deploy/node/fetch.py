@@ -1,8 +1,12 @@
 """Reads a secret's current version with the instance's own role: IMDSv2, Signature Version 4, standard library only.
 
+ECS Anywhere has no metadata service: there the role's keys are in the file that the SSM agent renews and that the ECS
+agent reads too (ecs-init mounts /root/.aws at /rotatingcreds when ECS_EXTERNAL is true).
+
 ECS AMIs have neither the AWS CLI nor jq, but they do have python3. No credential leaves this process: none is in an
 argument, an environment variable, a file or a message.
 """
+import configparser
 import hashlib
 import hmac
 import json
@@ -11,6 +15,8 @@ import re
 import time
 import urllib.error
 import urllib.request
+
+from files import read, path
 
 DNS_SUFFIXES = {
     'aws-cn': 'amazonaws.com.cn',
@@ -28,6 +34,10 @@ FETCH_SECONDS = 30
 class FetchFailed(Exception):
     """There is no secret to work with. Its text is an HTTP status and an error type, never a response's body."""
 
+    def __init__(self, text, passing=False):
+        super().__init__(text)
+        self.passing = passing  # whether a later try may fare better
+
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect would carry the session token to another host."""
@@ -41,10 +51,11 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect
 OUTBOUND = urllib.request.build_opener(NoRedirect)
 
 
-def fetch_secret(arn, pause):
-    """(version id, text) of AWSCURRENT. `pause` is the unit of the waits between tries, in seconds."""
+def fetch_secret(arn, pause, profile=None):
+    """(version id, text) of AWSCURRENT. `pause` is the unit of the waits between tries, in seconds. `profile`: of ECS
+    Anywhere's file of credentials."""
     deadline = time.monotonic() + FETCH_SECONDS
-    keys = role_credentials(pause, deadline)
+    keys = shared_credentials(profile) if profile else role_credentials(pause, deadline)
     region = arn.split(':')[3]
     partition = arn.split(':')[1]
     endpoint = os.environ.get('AWS_ENDPOINT_URL_SECRETS_MANAGER') or os.environ.get('AWS_ENDPOINT_URL')
@@ -65,6 +76,21 @@ def fetch_secret(arn, pause):
     return version, text
 
 
+def shared_credentials(profile):
+    """The SSM agent replaces the file before its keys end, so it is read anew for every run."""
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(read(path('/root/.aws/credentials')) or '')
+        found = parser[profile]
+        return {
+            'AccessKeyId': found['aws_access_key_id'],
+            'SecretAccessKey': found['aws_secret_access_key'],
+            'Token': found['aws_session_token'],
+        }
+    except (KeyError, configparser.Error, OSError):  # an error of the parser quotes the line: its text is not told
+        raise FetchFailed('anywhere-no-credentials', True)
+
+
 def role_credentials(pause, deadline):
     base = os.environ.get('AWS_EC2_METADATA_SERVICE_ENDPOINT') or 'http://169.254.169.254'
     base = base.rstrip('/') + '/latest/'
@@ -80,7 +106,7 @@ def role_credentials(pause, deadline):
     header = {'X-aws-ec2-metadata-token': token}
     roles = imds('meta-data/iam/security-credentials/', **header).split()
     if not roles:
-        raise FetchFailed('imds-no-role')
+        raise FetchFailed('imds-no-role', True)
     keys = read_json('imds', imds('meta-data/iam/security-credentials/' + roles[0], **header))
     if not all(isinstance(keys.get(name), str) for name in ('AccessKeyId', 'SecretAccessKey', 'Token')):
         raise FetchFailed('imds-no-credentials')
@@ -105,7 +131,8 @@ def ask(who, opener, make_request, timeout, pause, deadline):
         if not again or attempt == 3 or time.monotonic() > deadline:
             break
         time.sleep(pause * attempt)
-    raise FetchFailed(failure)
+    # A new instance may have its role a moment later than its network.
+    raise FetchFailed(failure, again or who == 'imds')
 
 
 def error_type(error):

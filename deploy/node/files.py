@@ -12,11 +12,13 @@ LOCK = path('/run/ecs-pull-auth.lock')
 # A symbolic link stays one: its target is replaced.
 CONFIG = os.path.realpath(path('/etc/ecs/ecs.config'))
 INSTANCE_CONFIG = path('/var/lib/ecs/ecs.config')
+AGENT_STATE = path('/var/lib/ecs/data/agent.db')
 # Outside /etc/ecs and /var/lib/ecs, which are mounted into the agent's container.
 STATE = path('/var/lib/ecs-pull-auth')
 STAMP = STATE + '/applied.json'
 RECORD = STATE + '/written.json'
 BACKUP = STATE + '/last-good.config'
+FAILED = STATE + '/rolled-back.json'
 TEMPORARY = '.ecs-pull-auth-new'
 
 

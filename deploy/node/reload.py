@@ -7,6 +7,7 @@ good file until then, and the write record tells whether the agent has started s
 The variables ECS_PULL_AUTH_* and AWS_* that replace an address or a path are for tests. Honouring them as root is safe:
 this process inherits the environment of the SSM agent, which only root can set; parameters arrive as SSM_<name> only.
 """
+import contextlib
 import errno
 import fcntl
 import json
@@ -18,11 +19,13 @@ import signal
 import sys
 import time
 
-from ecs_config import Refused, cluster, digest, environment, keeps_state, merge, read_auth, read_stored, restored
+from container import Container, Unlike
+from docker import auth_of
+from ecs_config import Refused, cluster, digest, environment, keeps_state, merge, read_auth, read_stored, restored, switch
 from fetch import FetchFailed, fetch_secret
-from files import BACKUP, CONFIG, INSTANCE_CONFIG, LOCK, RECORD, STAMP, STATE, TEMPORARY
+from files import AGENT_STATE, BACKUP, CONFIG, FAILED, INSTANCE_CONFIG, LOCK, RECORD, STAMP, STATE, TEMPORARY
 from files import read, read_json_file, remove, write
-from service import POLL_SECONDS, Service, command, introspect, restart_unit, revive_unit, seconds, wait_until_healthy
+from service import POLL_SECONDS, Systemd, Upstart, command, introspect, seconds, wait_until_healthy
 
 EXITS = {
     'applied': 0, 'unchanged': 0, 'written': 0,
@@ -31,6 +34,8 @@ EXITS = {
 }
 BEGAN = time.monotonic()
 LOCK_SECONDS = seconds('LOCK', 60)
+# Well below systemd's own limit for a start, 90 s.
+BOOT_SECONDS = seconds('BOOT', 45)
 
 PATTERNS = {
     'secretArn': r'arn:aws[a-z-]*:secretsmanager:[a-z0-9-]{1,32}:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}',
@@ -40,22 +45,21 @@ PATTERNS = {
 }
 
 
-class Done(Exception):
-    """How the run ends: a word of EXITS, a reason code, and the version of the agent if it is known."""
+class Done(BaseException):
+    """How the run ends: a word of EXITS, a reason code, and the version of the agent if it is known. No Exception, so
+    that nobody who catches those takes the end of the time for a passing failure."""
 
     def __init__(self, result, reason='', agent='-'):
         super().__init__(result)
         self.result, self.reason, self.agent = result, reason, agent
 
 
-def find_unit():
-    if not shutil.which('systemctl'):
-        raise Done('unsupported', 'no-systemd')
-    for unit in ('ecs.service', 'amazon-ecs.service'):  # SUSE has the second name
-        if Service(unit).exists:
-            return unit
-    # An agent started by docker run keeps the environment that it was created with.
-    raise Done('unsupported', 'no-ecs-service')
+def find_service():
+    for way in (Systemd, Upstart, Container):
+        service = way.find()
+        if service:
+            return service
+    return None
 
 
 def write_config(text, before_rename=lambda: None):
@@ -64,17 +68,31 @@ def write_config(text, before_rename=lambda: None):
         command('restorecon', CONFIG, limit=10)
 
 
-def lock():
+def lock(limit):
     """Held until the process ends. Children do not inherit it, so none can keep it from the next run."""
-    def too_long(*_):
-        raise Done('busy', 'lock')
-
     os.makedirs(os.path.dirname(LOCK), exist_ok=True)
     file = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if not limit:
+            raise Done('busy', 'lock')
+        with at_most(limit, Done('busy', 'lock')):
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+
+@contextlib.contextmanager
+def at_most(limit, end):
+    """Raises `end` after so many seconds. There is one clock, so limits do not nest."""
+    def too_long(*_):
+        raise end
+
     signal.signal(signal.SIGALRM, too_long)
-    signal.setitimer(signal.ITIMER_REAL, LOCK_SECONDS)
-    fcntl.flock(file, fcntl.LOCK_EX)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def parameters():
@@ -94,29 +112,64 @@ class Reload:
     """One run. `version` is what the agent runs as far as it is known; the status line tells it however the run ends."""
 
     version = '-'
+    fresh = False  # no agent has ever run here, so none can be in another cluster
 
     def run(self):
         given = parameters()
         self.mode = given['mode']
-        self.unit = find_unit()
-        lock()
+        self.service = find_service()
+        if not self.service:
+            raise Done('unsupported', 'no-ecs-agent')
+        lock(LOCK_SECONDS)
+        self.service.tidy()
         self.look()
         self.guard()
-        fetched, stored = fetch_secret(given['secretArn'], POLL_SECONDS)
+        fetched, stored = fetch_secret(given['secretArn'], POLL_SECONDS, self.anywhere())
         self.look()  # once more: the fetch took its time
         wanted = self.wanted(read_stored(stored, self.mode))
         # A late command never brings old credentials back: what is current counts, and the status line says so.
         reason = '' if given['versionId'] in ('any', fetched) else 'other-version'
         stamp = {'secret': given['secretArn'], 'version': fetched, 'mode': self.mode, 'sha256': digest(self.mode, wanted)}
-        if wanted == self.current and self.vouched and self.stamp.get('mode') == self.mode and self.backup is None:
+        if self.proven(wanted):
             self.keep(stamp, reason)
+        if not self.service.carries(self.auth(wanted)):
+            self.service.prepare(self.auth(wanted))
         self.put(wanted)
         self.bring_up(stamp, reason, int(given['jitterSeconds']))
+
+    def boot(self):
+        """Just before the agent starts, so that it starts with what is current. Nothing is restarted, and nothing is
+        waited for that could wait for this: the run that restarts the agent holds the lock."""
+        given = parameters()
+        self.mode = given['mode']
+        lock(0)
+        self.service, self.fresh = find_service(), not os.path.exists(AGENT_STATE)
+        self.look()
+        fetched, stored = self.fetch_at_boot(given['secretArn'])
+        self.look()
+        wanted = self.wanted(read_stored(stored, self.mode))
+        if read_json_file(FAILED).get('sha256') == digest(self.mode, wanted):
+            # The document decides when it is tried again; else every start would bring back what it took away.
+            raise Done('unchanged', 'rolled-back-before')
+        if wanted != self.current:
+            self.put(wanted)
+        self.version = fetched
+        raise Done('written', 'boot')
+
+    def fetch_at_boot(self, arn):
+        """The network may come up, and the role be known, only while this waits. alarm() ends it."""
+        while True:
+            try:
+                return fetch_secret(arn, POLL_SECONDS, self.anywhere())
+            except FetchFailed as failed:
+                if not failed.passing:
+                    raise
+            time.sleep(POLL_SECONDS)
 
     def look(self):
         """What is there: the file, what was proven healthy, and the last good file if an earlier run was cut short."""
         os.makedirs(STATE, mode=0o700, exist_ok=True)
-        for name in (CONFIG, STAMP, RECORD, BACKUP):
+        for name in (CONFIG, STAMP, RECORD, BACKUP, FAILED):
             remove(name + TEMPORARY)
         self.current, self.backup, self.stamp = read(CONFIG), read(BACKUP), read_json_file(STAMP)
         self.vouched = self.vouches(self.current)
@@ -124,28 +177,42 @@ class Reload:
             self.version = str(self.stamp.get('version'))
 
     def guard(self):
-        if not keeps_state(self.environment(self.current)):
+        env = dict({'ECS_DATADIR': self.service.default_datadir}, **self.environment(self.current))
+        self.service.check(self.mode, [self.auth(self.current), self.auth(self.backup)])
+        if self.service.reads_files and not keeps_state(env):
             # A restarted agent would not know its tasks any more and register as another instance.
             raise Done('unsupported', 'agent-keeps-no-state')
-        if self.backup is None and Service(self.unit).state in ('inactive', 'failed') and introspect():
+        if self.backup is None and self.service.look().state in ('inactive', 'failed') and introspect():
             # An agent beside the service manager, as after `docker restart ecs-agent`: nothing here could reload it.
             raise Done('unsupported', 'unsupervised-agent')
 
     def vouches(self, text):
         return self.stamp.get('sha256') == digest(str(self.stamp.get('mode')), text or '')
 
+    def proven(self, wanted):
+        same = wanted == self.current and self.vouched and self.stamp.get('mode') == self.mode and self.backup is None
+        return same and (self.service.reads_files or self.service.carries(self.auth(wanted)))
+
     def environment(self, text):
         """What the agent is started with: the user's file goes over the instance's own."""
         return dict(environment(read(INSTANCE_CONFIG) or ''), **environment(text or ''))
+
+    def auth(self, text):
+        return auth_of(self.environment(text))
+
+    def anywhere(self):
+        """The profile of ECS Anywhere's credentials; None on EC2 (agent/credentials/providers, ecs-init/docker)."""
+        env = self.environment(self.current)
+        return (env.get('ECS_ALTERNATE_CREDENTIAL_PROFILE') or 'default') if switch(env, 'ECS_EXTERNAL') else None
 
     def wanted(self, stored):
         auth = read_auth(stored)
         if self.mode == 'auth-only':
             return merge(self.current or '', auth)
         new = self.environment(stored)
-        if cluster(new) != cluster(self.environment(self.current)):
+        if not self.fresh and cluster(new) != cluster(self.environment(self.current)):
             raise Refused('cluster-changed')
-        if not keeps_state(new):
+        if not keeps_state(dict({'ECS_DATADIR': '/data'}, **new)):
             raise Refused('agent-would-keep-no-state')
         return stored
 
@@ -154,9 +221,9 @@ class Reload:
             write(STAMP, json.dumps(stamp))
         os.chmod(CONFIG, 0o600)  # in case that somebody opened it since
         self.version = stamp['version']
-        service = Service(self.unit)
-        if not service.active:
-            raise Done('written', 'service-' + service.state)
+        now = self.service.look()
+        if not now.active:
+            raise Done('written', 'service-' + now.state)
         raise Done('unchanged', reason, introspect() or '-')
 
     def put(self, wanted):
@@ -170,63 +237,69 @@ class Reload:
             write_config(wanted, self.untouched)
         elif record.get('sha256') == digest('replace', wanted):
             return
-        record = {'sha256': digest('replace', wanted), 'boot': boot_id(), 'start': Service(self.unit).start}
-        write(RECORD, json.dumps(record))
+        start = self.service.look().start if self.service else ''
+        write(RECORD, json.dumps({'sha256': digest('replace', wanted), 'boot': boot_id(), 'start': start}))
 
     def untouched(self):
         if read(CONFIG) != self.current:  # by user data that appends to it at boot, say: those lines must not be lost
             raise Done('busy', 'file-changed-meanwhile')
 
     def bring_up(self, stamp, reason, jitter):
-        service, record = Service(self.unit), read_json_file(RECORD)
-        revive = service.state == 'failed' and self.backup is not None  # an earlier run, cut short, took it down
-        if not service.active and not revive:
-            self.leave_stopped(stamp, service)
+        now, record, auth = self.service.look(), read_json_file(RECORD), self.auth(read(CONFIG))
+        revive = now.state == 'failed' and self.backup is not None  # an earlier run, cut short, took it down
+        if not now.active and not revive:
+            self.leave_stopped(stamp, now)
         before = record.get('start') if record.get('boot') == boot_id() else None
-        if revive or service.start == before:
+        if revive or now.start == before or not self.service.carries(auth):
             time.sleep(random.uniform(0, jitter))
-            before = service.start
-            (revive_unit if revive else restart_unit)(self.unit)
-            service = Service(self.unit)
-            if service.state == 'inactive' and service.start == before:
-                self.leave_stopped(stamp, service)
-        agent = wait_until_healthy(self.unit, before)
-        if agent is None:
-            self.roll_back(before)
+            before = self.service.look().start
+            if revive:
+                self.service.revive(auth)
+            elif not self.service.restart(before, auth):
+                self.leave_stopped(stamp, self.service.look())
+        agent = wait_until_healthy(self.service, before)
+        if agent is None or not self.service.carries(auth):
+            self.roll_back(before, 'agent-unhealthy' if agent is None else 'agent-has-other-auth')
         self.version = stamp['version']
         write(STAMP, json.dumps(stamp))
         self.forget()
         raise Done('applied', reason, agent)
 
-    def leave_stopped(self, stamp, service):
+    def leave_stopped(self, stamp, now):
         """Still starting (a restart would wait for cloud-init, which may wait for us), in a warm pool, or stopped on
-        purpose: whenever the agent starts, it reads the file."""
+        purpose: whenever the agent starts, it has the new credentials."""
+        self.service.refresh(self.auth(read(CONFIG)))
         self.version = stamp['version']
-        raise Done('written', 'service-' + service.state)
+        raise Done('written', 'service-' + now.state)
 
-    def roll_back(self, before):
+    def roll_back(self, before, reason):
         """Brings the last good file back, and the agent with it. `before` is the start of the agent that still had it."""
         self.version = '-'
         try:
-            backup = read(BACKUP) or ''
-            good = restored(read(CONFIG) or '', backup) if self.mode == 'auth-only' else backup
+            backup, bad = read(BACKUP) or '', read(CONFIG) or ''
+            good = restored(bad, backup) if self.mode == 'auth-only' else backup
             write_config(good)
+            now = self.service.look()
+            restarted = not now.active or now.start != before
+            if restarted:
+                write(FAILED, json.dumps({'sha256': digest(self.mode, bad)}))
         except OSError as error:
             raise Done('rollback-failed', error_name(error))
-        service = Service(self.unit)
-        if service.active and service.start == before:
+        if not restarted:
             reason, agent = 'not-restarted', introspect() or '-'
         else:
-            revive_unit(self.unit)
-            reason, agent = 'agent-unhealthy', wait_until_healthy(self.unit, service.start)
+            self.service.revive(self.auth(good))
+            agent = wait_until_healthy(self.service, now.start)
         if agent is None:
             raise Done('rollback-failed', reason)
         if self.vouches(good):
             self.version = str(self.stamp.get('version'))
-        self.forget()
+        remove(RECORD)
+        remove(BACKUP)
         raise Done('rolled-back', reason, agent)
 
     def forget(self):
+        remove(FAILED)
         remove(RECORD)
         remove(BACKUP)  # last: as long as it is there, the next run takes this one for cut short
 
@@ -248,15 +321,20 @@ def error_name(error):
     return errno.errorcode.get(error.errno, 'OSError')
 
 
-def outcome(run):
+def outcome(run, at_boot):
     try:
-        run.run()
+        if not at_boot:
+            run.run()
+        with at_most(BOOT_SECONDS, Done('fetch-failed', 'boot-time-is-up')):
+            run.boot()
     except Done as done:
         return done
     except Refused as refused:
         return Done('refused', str(refused))
     except FetchFailed as failed:
         return Done('fetch-failed', str(failed))
+    except Unlike as unlike:
+        return Done('unsupported', str(unlike))
     except OSError as error:
         return Done('write-failed', error_name(error))
     except Exception as error:  # a defect; its text may hold anything, so only its place is told
@@ -272,7 +350,7 @@ def main():
         done, run = Done('unsupported', 'python-before-3.7'), Reload
     else:
         run = Reload()
-        done = outcome(run)
+        done = outcome(run, bool(os.environ.get('ECS_PULL_AUTH_BOOT')))
     line = 'ecs-pull-auth result=%s version=%s agent=%s seconds=%d' % (
         done.result, run.version, done.agent, time.monotonic() - BEGAN
     )

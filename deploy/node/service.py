@@ -1,11 +1,13 @@
-"""The ECS agent and its systemd unit: state, restart, health."""
+"""The ECS agent as systemd runs it: state, restart; and what tells that an agent is healthy, whoever runs it."""
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
 
+from docker import running_auth
 from fetch import DIRECT
 
 
@@ -37,30 +39,99 @@ def command(*argv, limit):
     return child.returncode, output.decode('utf-8', 'replace')
 
 
-class Service:
-    """The unit at one moment. `start` changes with every start of its main process, whoever started it."""
+class Moment:
+    """The agent's service at one moment: active, activating, inactive (stopped on purpose) or failed. `start` changes
+    with every start of its main process, whoever started it."""
+
+    def __init__(self, state, start):
+        self.state, self.start = state, start
+        self.active = state in ('active', 'reloading')
+
+
+class FileReader:
+    """A service whose process, ecs-init, reads ecs.config anew whenever it starts and makes the agent's container."""
+
+    # ecs-init sets it for the agent, unless a file does.
+    default_datadir = '/data'
+    reads_files = True
+
+    def tidy(self):
+        pass
+
+    def check(self, mode, known):
+        pass
+
+    def prepare(self, auth):
+        pass
+
+    def refresh(self, auth):
+        pass
+
+    def carries(self, auth):
+        """Whether the agent's container was made with these variables; also True where Docker cannot be asked."""
+        return running_auth() in (None, auth)
+
+
+class Systemd(FileReader):
+    """The unit of every package of Amazon and of SUSE."""
 
     def __init__(self, unit):
+        self.unit = unit
+
+    @staticmethod
+    def find():
+        for unit in ('ecs.service', 'amazon-ecs.service'):  # SUSE has the second name
+            if shutil.which('systemctl') and Systemd(unit).facts().get('LoadState') not in (None, '', 'not-found'):
+                return Systemd(unit)
+        return None
+
+    def facts(self):
         # One -p each and no --value: Amazon Linux 2 has systemd 219.
         show = ('-p', 'LoadState', '-p', 'ActiveState', '-p', 'ExecMainStartTimestampMonotonic')
-        output = command('systemctl', 'show', unit, *show, limit=15)[1]
-        facts = dict(line.partition('=')[::2] for line in output.split('\n'))
-        self.exists = facts.get('LoadState') not in (None, '', 'not-found')
-        self.state = facts.get('ActiveState', '')
-        self.active = self.state in ('active', 'reloading')
-        self.start = facts.get('ExecMainStartTimestampMonotonic', '')
+        output = command('systemctl', 'show', self.unit, *show, limit=15)[1]
+        return dict(line.partition('=')[::2] for line in output.split('\n'))
+
+    def look(self):
+        facts = self.facts()
+        return Moment(facts.get('ActiveState', ''), facts.get('ExecMainStartTimestampMonotonic', ''))
+
+    def restart(self, before, auth):
+        """False: it was stopped on purpose a moment ago, and stays so."""
+        command('systemctl', 'try-restart', self.unit, limit=RESTART_SECONDS)
+        now = self.look()
+        return now.state != 'inactive' or now.start != before
+
+    def revive(self, auth):
+        """Starts a failed service too, which try-restart skips. One process for both commands: were this script killed
+        between them, the next run would find a service that looks as if it had been stopped on purpose."""
+        both = 'systemctl reset-failed "$0"; exec systemctl restart "$0"'
+        command('/bin/sh', '-c', both, self.unit, limit=RESTART_SECONDS)
 
 
-def restart_unit(unit):
-    """Leaves a service alone that was stopped on purpose a moment ago."""
-    command('systemctl', 'try-restart', unit, limit=RESTART_SECONDS)
+class Upstart(FileReader):
+    """The job of Amazon Linux 1. It knows no failed state: an agent that ended for good looks stopped."""
 
+    @staticmethod
+    def find():
+        if shutil.which('initctl') and command('initctl', 'status', 'ecs', limit=15)[0] == 0:
+            return Upstart()
+        return None
 
-def revive_unit(unit):
-    """Starts a failed service too, which try-restart skips. One process for both commands: were this script killed
-    between them, the next run would find a service that looks as if it had been stopped on purpose."""
-    both = 'systemctl reset-failed "$0"; exec systemctl restart "$0"'
-    command('/bin/sh', '-c', both, unit, limit=RESTART_SECONDS)
+    def look(self):
+        # Such as `ecs start/running, process 2811` and `ecs stop/waiting`.
+        status = command('initctl', 'status', 'ecs', limit=15)[1]
+        found = re.search(r'ecs (\w+)/([\w-]+)(?:, process (\d+))?', status)
+        goal, state, process = found.groups() if found else ('', '', '')
+        if (goal, state) == ('start', 'running'):
+            return Moment('active', process or '')
+        return Moment('inactive' if (goal, state) == ('stop', 'waiting') else 'activating', '')
+
+    def restart(self, before, auth):
+        # `stop` fails for a job that is stopped, so that one stays so. One process, as above.
+        return command('/bin/sh', '-c', 'stop ecs || exit 9; exec start ecs', limit=RESTART_SECONDS)[0] != 9
+
+    def revive(self, auth):
+        command('/bin/sh', '-c', 'stop ecs; exec start ecs', limit=RESTART_SECONDS)
 
 
 def introspect():
@@ -76,15 +147,15 @@ def introspect():
         return None
 
 
-def wait_until_healthy(unit, start_before):
+def wait_until_healthy(service, start_before):
     """The agent's version once it has started anew and stays registered, or None. A failed unit is not waited for."""
     deadline, steady = time.monotonic() + HEALTH_SECONDS, 0
     while True:
-        service = Service(unit)
-        agent = introspect() if service.active and service.start != start_before else None
+        now = service.look()
+        agent = introspect() if now.active and now.start != start_before else None
         steady = steady + 1 if agent else 0
         if steady == STEADY_POLLS:
             return agent
-        if service.state in ('failed', 'inactive') or time.monotonic() > deadline:
+        if now.state in ('failed', 'inactive') or time.monotonic() > deadline:
             return None
         time.sleep(POLL_SECONDS)

@@ -12,7 +12,12 @@ export const document: CliCommand = {
   options: {},
   least: 0,
   most: 0,
-  run: async () => ({ exit: 0, json: reloadDocument, text: JSON.stringify(reloadDocument, null, 2) }),
+  run: async () => ({ exit: 0, json: reloadDocument, text: reloadDocumentText() }),
+}
+
+/** One line of script on each line. Systems Manager takes 64 KB at most, and indentation would be a fifth of that. */
+function reloadDocumentText(): string {
+  return JSON.stringify(reloadDocument, null, 1).replaceAll(/^ +/gm, '')
 }
 
 export const providers: CliCommand = {

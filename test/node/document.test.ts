@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { makeDocument, shippedDocument } from '../../deploy/make-document.mjs'
+import { makeDocument, shippedDocument, withoutComments } from '../../deploy/make-document.mjs'
 import { NODE_EXITS, NODE_RESULTS } from '../../src/core/node-status.ts'
 import { parseDocument } from '../aws/document-content.ts'
 import { checkParameters } from '../aws/ssm-parameters.ts'
@@ -18,7 +18,7 @@ const CONTENT = read('document.json')
 const DOCUMENT = parseDocument(CONTENT)
 const SCRIPT = DOCUMENT.mainSteps[0]?.inputs.runCommand.join('\n') ?? ''
 const PYTHON = SCRIPT.slice(SCRIPT.indexOf("<<'PYTHON'\n") + 11, SCRIPT.lastIndexOf('\nPYTHON'))
-const PARTS = ['ecs_config', 'fetch', 'files', 'service', 'reload'].map((name) => read(`node/${name}.py`))
+const PARTS = ['ecs_config', 'files', 'fetch', 'docker', 'service', 'container', 'reload'].map((name) => read(`node/${name}.py`))
 
 test('the committed document is the one that the scripts make', () => {
   assert.equal(CONTENT, shippedDocument())
@@ -26,7 +26,7 @@ test('the committed document is the one that the scripts make', () => {
 
 test('the document keeps to the rules, with room to grow', () => {
   assert.deepEqual(documentProblems(CONTENT), [])
-  assert.ok(CONTENT.length < 50_000, `${CONTENT.length} bytes`)
+  assert.ok(CONTENT.length < 60_000, `${CONTENT.length} bytes`)
 })
 
 type Change = (document: ReturnType<typeof change>) => void
@@ -211,7 +211,23 @@ test('no part of the Python takes a name of another part', () => {
 
 test('the parts go in whole but for the imports of each other', () => {
   const made = makeDocument('#!/bin/bash\n@python@\n', ['a = 1\n', 'from fetch import a\nb = "$& $1"\n'])
-  assert.deepEqual(JSON.parse(made).mainSteps[0].inputs.runCommand, ['#!/bin/bash', 'a = 1', '', '', 'b = "$& $1"'])
+  assert.deepEqual(JSON.parse(made).mainSteps[0].inputs.runCommand, ['#!/bin/bash', 'a = 1', '', 'b = "$& $1"'])
+})
+
+test('only comments and docstrings are left out of the parts', () => {
+  const check = `
+import ast, json, sys
+def bare(code):
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+print(json.dumps([bare(whole) == bare(part) for whole, part in json.load(sys.stdin)]))`
+  const pairs = PARTS.map((part) => [part, withoutComments(part)])
+  const input = JSON.stringify(pairs)
+  assert.deepEqual(JSON.parse(execFileSync('python3', ['-c', check], { input, encoding: 'utf8' })), PARTS.map(() => true))
+  assert.doesNotMatch(PYTHON, /^ *#|^def .*\n *"""/m)
 })
 
 const shellcheck = spawnSync('shellcheck', ['--version']).status === 0

@@ -136,7 +136,7 @@ test('machines without a service, without systemd, without python3, and Bottlero
   assertUntouched(bench, await bench.reload(), 15, 'bottlerocket')
   rmSync(join(bench.instance.bin, 'apiclient'))
   rmSync(join(bench.instance.bin, 'systemctl'))
-  assertUntouched(bench, await bench.reload(), 15, 'no-systemd')
+  assertUntouched(bench, await bench.reload(), 15, 'no-ecs-agent')
   rmSync(join(bench.instance.bin, 'python3'))
   assertUntouched(bench, await bench.reload(), 15, 'no-python3')
   assert.equal(existsSync(join(bench.folder, 'var/lib/ecs-pull-auth')), false)
@@ -145,7 +145,7 @@ test('machines without a service, without systemd, without python3, and Bottlero
 test('an instance whose agent is no service is told as unsupported', async (t) => {
   const bench = await startBench(t)
   writeFileSync(join(bench.instance.bin, 'systemctl'), '#!/bin/bash\necho LoadState=not-found\n', { mode: 0o700 })
-  assertUntouched(bench, await bench.reload(), 15, 'no-ecs-service')
+  assertUntouched(bench, await bench.reload(), 15, 'no-ecs-agent')
 })
 
 test('a secret that cannot be had leaves everything as it is', async (t) => {
