@@ -67,16 +67,19 @@ export class AgentDouble {
     return this.#loaded !== null
   }
 
-  /** Starts as ecs-init starts it. False: it has ended again at once. */
-  start(): boolean {
+  /** Starts, as ecs-init starts it with what the files say. False: it has ended again at once. */
+  start(variables: Variables = this.#fromFiles()): boolean {
     this.starts += 1
-    const variables = new Map(this.#configFiles.flatMap((file) => [...readVariables(readText(file))]))
     const cluster = variables.get('ECS_CLUSTER')?.trim() || 'default'
     this.#savedCluster ??= cluster
     if (cluster !== this.#savedCluster || this.health(variables) === 'exits') return false
     this.#loaded = variables
     this.#answers = 0
     return true
+  }
+
+  #fromFiles(): Variables {
+    return new Map(this.#configFiles.flatMap((file) => [...readVariables(readText(file))]))
   }
 
   stop(): void {

@@ -1,19 +1,13 @@
 /** systemd of a simulated instance, as far as the script uses it: one unit, behind a `systemctl` command on PATH. */
 
-import { readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import type { AgentDouble } from './instance-agent.ts'
+import { CommandDouble, type Reply } from './instance-command.ts'
 
 export type ServiceState = 'active' | 'inactive' | 'activating' | 'failed'
 
 /** `fails`: the unit ends up failed. `hangs`: no answer. `ignored`: says yes and does nothing. */
 export type RestartFault = 'works' | 'fails' | 'hangs' | 'ignored'
-
-export interface Reply {
-  readonly code: number
-  readonly output: string
-}
 
 export class ServiceDouble {
   state: ServiceState = 'inactive'
@@ -28,34 +22,25 @@ export class ServiceDouble {
   before: (argv: readonly string[]) => void | Promise<void> = () => {}
   readonly #unit: string
   readonly #agent: AgentDouble
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
+  readonly #command = new CommandDouble(async (_, argv, caller) => {
+    this.#observe(caller)
+    this.calls.push(argv.join(' '))
+    await this.before(argv)
+    return await this.#carryOut(argv)
+  })
   #started = 0
 
   constructor(unit: string, agent: AgentDouble) {
     this.#unit = unit
     this.#agent = agent
-    this.#server = createServer((socket) => this.#serve(socket))
   }
 
-  /** Puts the command into `bin`. It speaks through bash's own /dev/tcp, so that it needs no other program. */
   async install(bin: string): Promise<void> {
-    await new Promise<void>((done) => this.#server.listen(0, '127.0.0.1', done))
-    const { port } = this.#server.address() as AddressInfo
-    const lines = [
-      '#!/bin/bash',
-      `exec 3<>/dev/tcp/127.0.0.1/${port} || exit 1`,
-      `printf '%s\\n' "$PPID $*" >&3`,
-      'IFS= read -r code <&3 || exit 1',
-      `while IFS= read -r line <&3; do printf '%s\\n' "$line"; done`,
-      'exit "$code"',
-    ]
-    writeFileSync(join(bin, 'systemctl'), `${lines.join('\n')}\n`, { mode: 0o700 })
+    await this.#command.install(bin, ['systemctl'])
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy()
-    await new Promise((done) => this.#server.close(done))
+    await this.#command.close()
   }
 
   start(): void {
@@ -66,27 +51,6 @@ export class ServiceDouble {
   stop(): void {
     this.#agent.stop()
     this.state = 'inactive'
-  }
-
-  #serve(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.on('close', () => this.#sockets.delete(socket))
-    socket.on('error', () => socket.destroy())
-    let text = ''
-    socket.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-      if (!text.endsWith('\n')) return
-      const [caller = '', ...argv] = text.trim().split(' ')
-      this.#observe(caller)
-      this.calls.push(argv.join(' '))
-      void this.#answer(socket, argv)
-    })
-  }
-
-  async #answer(socket: Socket, argv: readonly string[]): Promise<void> {
-    await this.before(argv)
-    const reply = await this.#carryOut(argv)
-    if (reply !== 'hang') socket.end(`${reply.code}\n${reply.output}`)
   }
 
   #observe(caller: string): void {

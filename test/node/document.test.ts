@@ -18,7 +18,9 @@ const CONTENT = read('document.json')
 const DOCUMENT = parseDocument(CONTENT)
 const SCRIPT = DOCUMENT.mainSteps[0]?.inputs.runCommand.join('\n') ?? ''
 const PYTHON = SCRIPT.slice(SCRIPT.indexOf("<<'PYTHON'\n") + 11, SCRIPT.lastIndexOf('\nPYTHON'))
-const PARTS = ['ecs_config', 'files', 'fetch', 'docker', 'service', 'container', 'reload'].map((name) => read(`node/${name}.py`))
+const PARTS = ['ecs_config', 'files', 'fetch', 'docker', 'service', 'container', 'reload'].map((name) =>
+  read(`node/${name}.py`),
+)
 
 test('the committed document is the one that the scripts make', () => {
   assert.equal(CONTENT, shippedDocument())
@@ -226,7 +228,10 @@ def bare(code):
 print(json.dumps([bare(whole) == bare(part) for whole, part in json.load(sys.stdin)]))`
   const pairs = PARTS.map((part) => [part, withoutComments(part)])
   const input = JSON.stringify(pairs)
-  assert.deepEqual(JSON.parse(execFileSync('python3', ['-c', check], { input, encoding: 'utf8' })), PARTS.map(() => true))
+  assert.deepEqual(
+    JSON.parse(execFileSync('python3', ['-c', check], { input, encoding: 'utf8' })),
+    PARTS.map(() => true),
+  )
   assert.doesNotMatch(PYTHON, /^ *#|^def .*\n *"""/m)
 })
 

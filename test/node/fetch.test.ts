@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { startBench } from './bench.ts'
@@ -89,4 +91,30 @@ test('an answer that is no answer of Secrets Manager is not one', async (t) => {
   const bench = await startBench(t)
   bench.secret.text = undefined as unknown as string
   assert.equal((await bench.reload()).status.reason, 'secretsmanager-binary')
+})
+
+const KEYS = [
+  '[default]',
+  'aws_access_key_id = ASIAEXAMPLE',
+  'aws_secret_access_key=MARK-secret-key/+=',
+  'aws_session_token = MARK-session-token==',
+]
+
+test("on ECS Anywhere the SSM agent's file of credentials is read, and never the metadata service", async (t) => {
+  for (const [config, profile] of [
+    ['ECS_EXTERNAL=true\n', 'default'],
+    ['ECS_EXTERNAL=1\nECS_ALTERNATE_CREDENTIAL_PROFILE=ecs\n', 'ecs'],
+  ] as const) {
+    const bench = await startBench(t, { config: `ECS_CLUSTER=prod\n${config}` })
+    bench.instance.metadata.fault = 'down'
+    assert.equal((await bench.reload()).status.reason, 'anywhere-no-credentials')
+    mkdirSync(join(bench.folder, 'root/.aws'), { recursive: true })
+    const file = join(bench.folder, 'root/.aws/credentials')
+    writeFileSync(file, '[default]\nMARK not an assignment\n')
+    const { exitCode, status, stdout, stderr } = await bench.reload()
+    assert.deepEqual([exitCode, status.reason], [11, 'anywhere-no-credentials'])
+    assert.doesNotMatch(stdout + stderr, /MARK/)
+    writeFileSync(file, `${KEYS.join('\n')}\n`.replace('default', profile))
+    assert.equal((await bench.reload()).status.result, 'applied')
+  }
 })
