@@ -8,7 +8,7 @@ import { argv, exit, stderr } from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 /** In the order of use: later parts call earlier ones. */
-const PYTHON = ['ecs_config', 'files', 'fetch', 'docker', 'service', 'container', 'reload']
+const PYTHON = ['ecs_config', 'files', 'fetch', 'docker', 'service', 'container', 'hook', 'reload']
 const IMPORT_OF_A_PART = new RegExp(`^from (?:${PYTHON.join('|')}) import .*\\n`, 'gm')
 
 /** Substituted into the text of the shell script by SSM agents older than 3.3.2746.0, so no pattern allows shell syntax. */
@@ -36,6 +36,13 @@ const PARAMETERS = {
     description: 'The restart waits a random time of at most so many seconds, 0 to 900.',
     default: '30',
     allowedPattern: '^([0-9]|[1-9][0-9]|[1-8][0-9][0-9]|900)$',
+  },
+  bootHook: {
+    type: 'String',
+    description: 'install: the agent gets the current credentials before every later start too. remove: no longer.',
+    default: 'keep',
+    allowedValues: ['keep', 'install', 'remove'],
+    allowedPattern: '^(keep|install|remove)$',
   },
 }
 

@@ -46,11 +46,11 @@ def remove(name):
         pass
 
 
-def write(name, text, before_rename=lambda: None):
-    """Replaces a file so that a reader, or a power cut, finds the old or the new one whole. Mode 0600, owner kept."""
+def write(name, text, before_rename=lambda: None, mode=0o600):
+    """Replaces a file so that a reader, or a power cut, finds the old or the new one whole. The owner is kept."""
     temporary = name + TEMPORARY
     remove(temporary)
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with open(file, 'wb') as out:
         out.write(text.encode('utf-8', 'surrogateescape'))
         out.flush()

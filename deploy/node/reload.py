@@ -25,6 +25,7 @@ from ecs_config import Refused, cluster, digest, environment, keeps_state, merge
 from fetch import FetchFailed, fetch_secret
 from files import AGENT_STATE, BACKUP, CONFIG, FAILED, INSTANCE_CONFIG, LOCK, RECORD, STAMP, STATE, TEMPORARY
 from files import read, read_json_file, remove, write
+from hook import set_hook
 from service import POLL_SECONDS, Systemd, Upstart, command, introspect, seconds, wait_until_healthy
 
 EXITS = {
@@ -42,6 +43,7 @@ PATTERNS = {
     'versionId': r'any|[A-Za-z0-9-]{32,64}',
     'mode': r'auth-only|replace',
     'jitterSeconds': r'[0-9]|[1-9][0-9]|[1-8][0-9][0-9]|900',
+    'bootHook': r'keep|install|remove',
 }
 
 
@@ -112,10 +114,11 @@ class Reload:
     """One run. `version` is what the agent runs as far as it is known; the status line tells it however the run ends."""
 
     version = '-'
+    given = None
     fresh = False  # no agent has ever run here, so none can be in another cluster
 
     def run(self):
-        given = parameters()
+        given = self.given = parameters()
         self.mode = given['mode']
         self.service = find_service()
         if not self.service:
@@ -140,7 +143,7 @@ class Reload:
     def boot(self):
         """Just before the agent starts, so that it starts with what is current. Nothing is restarted, and nothing is
         waited for that could wait for this: the run that restarts the agent holds the lock."""
-        given = parameters()
+        given = self.given = parameters()
         self.mode = given['mode']
         lock(0)
         self.service, self.fresh = find_service(), not os.path.exists(AGENT_STATE)
@@ -322,6 +325,17 @@ def error_name(error):
 
 
 def outcome(run, at_boot):
+    """How the run ends, and what became of the hook. At boot it is set even if the secret cannot be had just now."""
+    done, wish = end_of(run, at_boot), os.environ.get('SSM_bootHook')
+    if run.given and wish in ('install', 'remove') and (at_boot or EXITS[done.result] == 0):
+        try:
+            done.reason = set_hook(wish, find_service(), run.given['secretArn'], run.mode) or done.reason
+        except OSError as error:
+            done.reason = 'boot-hook-' + error_name(error)
+    return done
+
+
+def end_of(run, at_boot):
     try:
         if not at_boot:
             run.run()

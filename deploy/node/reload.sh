@@ -3,12 +3,23 @@
 # make-document.mjs puts the Python parts at the end and makes document.json of the whole.
 umask 077
 
+# As a command: `boot ARN [MODE]` only writes the file, for the moment before the agent starts; `install ARN [MODE]` does
+# so too, and has systemd do it before every later start.
+case "${1-}" in
+  boot | install)
+    export ECS_PULL_AUTH_BOOT=1 SSM_secretArn="${2-}" SSM_versionId=any SSM_mode="${3:-auth-only}" SSM_jitterSeconds=0
+    if [ "$1" = install ]; then export SSM_bootHook=install; else export SSM_bootHook=keep; fi
+    ;;
+esac
+export ECS_PULL_AUTH_SCRIPT="$0"
+
 # SSM agents from 3.3.2746.0 on export parameters as SSM_<name>. Older ones paste the text instead, which the patterns of
 # the parameters make safe. This form is AWS's own fallback; "${SSM_x:-…}" would append to a variable that is set.
 if [ -z "${SSM_secretArn+x}" ]; then export SSM_secretArn="{{secretArn}}"; fi
 if [ -z "${SSM_versionId+x}" ]; then export SSM_versionId="{{versionId}}"; fi
 if [ -z "${SSM_mode+x}" ]; then export SSM_mode="{{mode}}"; fi
 if [ -z "${SSM_jitterSeconds+x}" ]; then export SSM_jitterSeconds="{{jitterSeconds}}"; fi
+if [ -z "${SSM_bootHook+x}" ]; then export SSM_bootHook="{{bootHook}}"; fi
 
 unsupported() {
   echo "ecs-pull-auth result=unsupported version=- agent=- seconds=0 reason=$1"

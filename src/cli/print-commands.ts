@@ -1,18 +1,37 @@
 /** The commands that only print what this version knows: providers, document. */
 
+import { userData } from '../../deploy/boot/user-data.mjs'
 import reloadDocument from '../../deploy/document.json' with { type: 'json' }
+import { PullAuthError } from '../core/errors.ts'
 import { overviewOf, type ProviderOverview } from '../registries/overview.ts'
 import { PROVIDERS } from '../registries/table.ts'
 import type { CliCommand } from './command.ts'
 import { textFacts } from './table.ts'
 
 export const document: CliCommand = {
-  summary: 'Print the SSM Command document, ready for aws ssm create-document.',
-  usage: '',
-  options: {},
+  summary: 'Print the SSM Command document, ready for aws ssm create-document; or user data for new instances.',
+  usage: '[--boot ARN]',
+  options: { boot: { type: 'string' } },
+  optionHelp: {
+    boot: 'print user data that fetches this secret before the agent starts, and before every later start',
+  },
   least: 0,
   most: 0,
-  run: async () => ({ exit: 0, json: reloadDocument, text: reloadDocumentText() }),
+  run: async ({ options: { boot } }) => {
+    if (boot === undefined) return { exit: 0, json: reloadDocument, text: reloadDocumentText() }
+    const text = userData(reloadDocument, secretArn(String(boot)), 'auth-only')
+    return { exit: 0, json: { userData: text }, text }
+  },
+}
+
+/** Goes into a shell script, so it has to be what the document's own parameter takes. */
+function secretArn(text: string): string {
+  if (new RegExp(reloadDocument.parameters.secretArn.allowedPattern).test(text)) return text
+  throw new PullAuthError(
+    'USAGE',
+    '--boot is not the full ARN of a secret.',
+    'Give the ARN that aws secretsmanager describe-secret prints.',
+  )
 }
 
 /** One line of script on each line. Systems Manager takes 64 KB at most, and indentation would be a fifth of that. */

@@ -12,7 +12,7 @@ import { runDocument } from '../aws/ssm-agent.ts'
 import { configOf, type Instance, type InstanceOptions, runnerOn, startInstance } from '../doubles/instance.ts'
 import { SECRET_ARN, type SecretEndpoint, startSecretEndpoint } from './secret-endpoint.ts'
 
-const DOCUMENT = parseDocument(readFileSync(new URL('../../deploy/document.json', import.meta.url), 'utf8'))
+export const DOCUMENT = parseDocument(readFileSync(new URL('../../deploy/document.json', import.meta.url), 'utf8'))
 
 export const CREDENTIALS = {
   accessKeyId: 'ASIAEXAMPLE',
@@ -116,7 +116,14 @@ export async function startBench(t: TestContext, options: Partial<InstanceOption
 }
 
 async function runOn(instance: Instance, parameters: Parameters = {}, agentVersion = '3.3.3572.0'): Promise<Output> {
-  const given = { secretArn: SECRET_ARN, versionId: 'any', mode: 'auth-only', jitterSeconds: '0', ...parameters }
+  const given = {
+    secretArn: SECRET_ARN,
+    versionId: 'any',
+    mode: 'auth-only',
+    jitterSeconds: '0',
+    bootHook: 'keep',
+    ...parameters,
+  }
   const [step] = await runDocument({
     commandId: '00000000-0000-4000-8000-00000000c0de',
     region: 'eu-central-1',

@@ -18,7 +18,7 @@ const CONTENT = read('document.json')
 const DOCUMENT = parseDocument(CONTENT)
 const SCRIPT = DOCUMENT.mainSteps[0]?.inputs.runCommand.join('\n') ?? ''
 const PYTHON = SCRIPT.slice(SCRIPT.indexOf("<<'PYTHON'\n") + 11, SCRIPT.lastIndexOf('\nPYTHON'))
-const PARTS = ['ecs_config', 'files', 'fetch', 'docker', 'service', 'container', 'reload'].map((name) =>
+const PARTS = ['ecs_config', 'files', 'fetch', 'docker', 'service', 'container', 'hook', 'reload'].map((name) =>
   read(`node/${name}.py`),
 )
 
@@ -136,6 +136,7 @@ test('what means something to a shell never passes the API', () => {
       versionId: `${V1}${sign}`,
       mode: `replace${sign}`,
       jitterSeconds: `1${sign}`,
+      bootHook: `keep${sign}`,
     }
     for (const [name, value] of Object.entries(values)) {
       const given = { secretArn: [SECRET_ARN], [name]: [value] }
@@ -150,7 +151,13 @@ test('what means something to a shell never passes the API', () => {
 
 test('only the ARN has to be given', () => {
   const values = checkParameters(DOCUMENT, { secretArn: [SECRET_ARN] })
-  assert.deepEqual(values, { secretArn: [SECRET_ARN], versionId: ['any'], mode: ['auth-only'], jitterSeconds: ['30'] })
+  assert.deepEqual(values, {
+    secretArn: [SECRET_ARN],
+    versionId: ['any'],
+    mode: ['auth-only'],
+    jitterSeconds: ['30'],
+    bootHook: ['keep'],
+  })
   for (const seconds of ['0', '9', '10', '99', '100', '899', '900'])
     checkParameters(DOCUMENT, { secretArn: [SECRET_ARN], jitterSeconds: [seconds] })
   for (const seconds of ['', '00', '901', '999', '1000', '-1']) {

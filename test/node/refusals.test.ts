@@ -196,6 +196,7 @@ const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   ],
   versionId: ['', 'latest', `${V1}\n`, `${V1};id`],
   mode: ['', 'auth-only ', 'all'],
+  bootHook: ['', 'yes'],
   jitterSeconds: ['', '-1', '1e9', '0x10', '1000'],
 }
 
