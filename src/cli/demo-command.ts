@@ -16,7 +16,7 @@ export const demo: CliCommand = {
   run: async ({ terminal, journal, options }) => {
     const broken = readBreak(options['break'])
     const stopped = terminal.stopSignal()
-    const stage = await setStage(journal)
+    const stage = await setStage(journal, stopped)
     try {
       const result = await Promise.race([play(stage, journal, broken), interrupted(stopped)])
       return { exit: 0, json: broken === null ? result : { ...result, break: broken }, text: closingTable(result) }

@@ -135,14 +135,15 @@ test('the demo', { concurrency: true, skip }, async (parent) => {
       assert.match(stdout, /^pulls meanwhile +\d+, 0 failed$/m)
     }),
 
-    ...['Stored config before', 'Mint and merge', 'Reload the fleet', 'Retire'].map((phase) =>
-      parent.test(`Ctrl-C at "${phase}" leaves no folder and no process`, async (t) => {
-        const { exitCode, stdout, stderr, left, processes } = await demo(t, ['--json'], { interruptAt: `▸ ${phase}` })
-        assert.equal(exitCode, 1)
-        assert.equal(JSON.parse(stdout).error.code, 'DEMO_FAILED')
-        assert.match(stderr, /The demo was interrupted/)
-        assert.deepEqual([left, processes], [[], []])
-      }),
+    ...['▸ Stored config before', '▸ Mint and merge', '▸ Reload the fleet', 'Sent Run Command', '▸ Retire'].map(
+      (said) =>
+        parent.test(`Ctrl-C at "${said}" leaves no folder and no process`, async (t) => {
+          const { exitCode, stdout, stderr, left, processes } = await demo(t, ['--json'], { interruptAt: said })
+          assert.equal(exitCode, 1)
+          assert.equal(JSON.parse(stdout).error.code, 'DEMO_FAILED')
+          assert.match(stderr, /The demo was interrupted/)
+          assert.deepEqual([left, processes], [[], []])
+        }),
     ),
 
     parent.test('something else to break is bad usage', async (t) => {

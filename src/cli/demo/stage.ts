@@ -16,7 +16,7 @@ import { createSecretStore } from '../../aws/secret-store.ts'
 import type { JobPorts } from '../../core/job.ts'
 import { mintLabel } from '../../core/mint-label.ts'
 import { type Plan, readPlan } from '../../core/plan.ts'
-import type { Journal } from '../../core/ports.ts'
+import type { Journal, Millis } from '../../core/ports.ts'
 import { nextState, providerContext } from '../../core/rotation.ts'
 import { Secret } from '../../core/secret.ts'
 import { mergeEntries, readStoredConfig } from '../../core/stored-config.ts'
@@ -54,7 +54,7 @@ ECS_ENGINE_AUTH_DATA={"mirror.acme.example":{"auth":"bWlycm9yOmtlcHQtYXMtaXQtaXM
 `
 
 /** Everything listens on loopback ports that the system picks; nothing outside is ever asked. */
-export async function setStage(journal: Journal): Promise<Stage> {
+export async function setStage(journal: Journal, stopped: AbortSignal): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'ecs-pull-auth-demo-'))
   const closers: (() => Promise<void>)[] = []
   const close = async () => {
@@ -62,7 +62,7 @@ export async function setStage(journal: Journal): Promise<Stage> {
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    const stage = await build(journal, folder, closers)
+    const stage = await build(journal, stopped, folder, closers)
     return { ...stage, folder, close }
   } catch (error) {
     await close()
@@ -72,6 +72,7 @@ export async function setStage(journal: Journal): Promise<Stage> {
 
 async function build(
   journal: Journal,
+  stopped: AbortSignal,
   folder: string,
   closers: (() => Promise<void>)[],
 ): Promise<Omit<Stage, 'folder' | 'close'>> {
@@ -97,7 +98,7 @@ async function build(
   aws.secrets.create(ROOT_SECRET, root)
 
   const plan = readPlan(planFor(registry.host, gitlab.url, REPOSITORY), 'of the demo', PROVIDERS)
-  const ports = connectTo(aws, journal)
+  const ports = connectTo(aws, journal, stopped)
   const { text, version } = await firstConfig(ports, plan)
   aws.secrets.create(SECRET, text, version)
   for (const id of ids) {
@@ -137,7 +138,7 @@ export function planFor(host: string, gitlabUrl: string, repository: string): un
   }
 }
 
-function connectTo(aws: AwsDouble, journal: Journal): JobPorts {
+function connectTo(aws: AwsDouble, journal: Journal, stopped: AbortSignal): JobPorts {
   const clients = createClients({
     region: REGION,
     userAgent: [['ecs-pull-auth', VERSION]],
@@ -153,7 +154,9 @@ function connectTo(aws: AwsDouble, journal: Journal): JobPorts {
     objects: noObjects,
     ...noIdentity,
   }
-  return wire(adapters, journal)
+  // The doubles are gone after Ctrl-C, and a rollout would go on asking for them until its time is over.
+  const clock = { ...systemClock, sleep: (ms: Millis) => systemClock.sleep(ms, stopped) }
+  return { ...wire(adapters, journal), clock }
 }
 
 /** The stored config as an earlier rotation left it, with a credential that the instances already pull with. */
