@@ -204,18 +204,30 @@ const LOOK_AGAIN: Millis = 3_000
 /** Asks for the rotation that is configured on the secret, or joins the one that runs, and waits until it is current. */
 export async function requestRotation(cx: RotationPorts, plan: Plan, wanted: VersionId): Promise<VersionId> {
   const secret = await cx.store.describe(plan.secret)
-  let version = runningRotation(secret) ?? wanted
-  if (version === wanted && currentOf(secret) !== wanted) {
-    try {
-      await cx.store.startRotation(secret.arn, wanted)
-    } catch (error) {
-      if (!isCode(error, 'ROTATION_RUNNING')) throw error
-      version = runningRotation(await cx.store.describe(secret.arn)) ?? wanted
-    }
-  }
+  const version = currentOf(secret) === wanted ? wanted : await startOrJoin(cx, secret.arn, wanted)
   if (version !== wanted) cx.journal.info(`A rotation to version ${version} is under way; waiting for it.`)
   await waitUntilCurrent(cx, secret.arn, version)
   return version
+}
+
+/**
+ * Asked also when a rotation seems to be under way: one that Secrets Manager has given up looks the same, and being asked
+ * is what has it tried again (facts section 4).
+ */
+async function startOrJoin(cx: RotationPorts, arn: SecretArn, wanted: VersionId): Promise<VersionId> {
+  for (let refusals = 0; ; refusals++) {
+    try {
+      await cx.store.startRotation(arn, wanted)
+      return wanted
+    } catch (error) {
+      if (!isCode(error, 'ROTATION_RUNNING')) throw error
+      const running = runningRotation(await cx.store.describe(arn))
+      if (running !== null) return running
+      // It has ended in this moment, or this answer is older than the refusal.
+      if (refusals === 3) throw error
+      await cx.clock.sleep(LOOK_AGAIN)
+    }
+  }
 }
 
 async function waitUntilCurrent(cx: RotationPorts, arn: SecretArn, version: VersionId): Promise<void> {

@@ -47,10 +47,14 @@ export interface Ways<T> {
   /** `sent`: it may have taken effect, as far as the caller can know. */
   noAnswer(sent: boolean): T
   worthAnother(thrown: unknown): boolean
+  /** From now until then nothing works there. */
+  fail?(until: Millis): void
 }
 
+const OUTAGE: Millis = 5 * 60_000
+
 /** When the effect of a late call comes: after the retries of that call, and mostly after its invocation. */
-const LATE: Millis = 20_000
+const LATE: Millis = 40_000
 
 export class Calls {
   readonly records: CallRecord[] = []
@@ -101,6 +105,9 @@ export class Calls {
       case 'error':
       case 'denied':
         return ways.refuse(fault)
+      case 'outage':
+        ways.fail?.(this.#timeline.now() + OUTAGE)
+        return await ways.perform('now')
       case 'unreachable':
         return ways.noAnswer(false)
       case 'reset':

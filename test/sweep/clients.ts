@@ -1,6 +1,6 @@
 /** How one invocation reaches AWS and the registries: the ports' own adapters over doubles, without a socket. */
 
-import type { Http, HttpAnswer, HttpRequest } from '../../src/core/ports.ts'
+import type { Http, HttpAnswer, HttpRequest, Millis } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
 import { isRetryable, sdkError } from '../doubles/in-process.ts'
@@ -96,10 +96,17 @@ function dated(item: Json): Json {
 }
 
 export interface Site {
+  /** Until then it answers 500. */
+  downUntil: Millis
   answer(request: PlainRequest, stale: boolean): PlainAnswer
 }
 
-export function plainHttp(calls: Calls, invocation: Invocation, sites: ReadonlyMap<string, Site>): Http {
+export function plainHttp(
+  calls: Calls,
+  invocation: Invocation,
+  sites: ReadonlyMap<string, Site>,
+  now: () => Millis,
+): Http {
   return {
     async send(request) {
       const url = new URL(request.url)
@@ -111,10 +118,13 @@ export function plainHttp(calls: Calls, invocation: Invocation, sites: ReadonlyM
       return await calls.make<HttpAnswer>(invocation, reads ? 'http-read' : 'http-write', name, {
         attempts: 1,
         timeout: request.timeoutMs ?? 10_000,
-        perform: (how) => heard(site.answer(asked, how === 'stale')),
+        perform: (how) => heard(now() < site.downUntil ? { status: 500 } : site.answer(asked, how === 'stale')),
         refuse: (kind) => heard({ status: { throttle: 429, error: 500, denied: 403 }[kind] }),
         noAnswer: (sent) => ({ kind: sent ? 'lost' : 'unreachable', reason: 'no answer' }),
         worthAnother: () => false,
+        fail: (until) => {
+          site.downUntil = until
+        },
       })
     },
   }

@@ -1,17 +1,22 @@
 /** Which schedules there are: every single fault at every call, then pairs of which a seeded part is chosen. */
 
 import type { CallRecord } from './calls.ts'
-import { FAULTS, type FaultKind, type Strike } from './faults.ts'
+import { FAULTS, type FaultKind, parseScheduleId, type Strike } from './faults.ts'
+import { REGRESSIONS } from './regressions.ts'
 import { SCENARIOS } from './scenarios.ts'
 import { type Known, type Outcome, runSchedule } from './schedule.ts'
 
 export const NAMES = Object.keys(SCENARIOS)
 
-/** Every fault at every call of the run without faults, of these scenarios. */
+/** What once broke a promise, then every fault at every call of the run without faults, of these scenarios. */
 export async function* singles(
   { names, from, of }: { names: readonly string[]; from: number; of: number },
   known: Known | null,
 ): AsyncGenerator<Outcome> {
+  for (const { id } of from === 0 ? REGRESSIONS : []) {
+    const parsed = parseScheduleId(id)
+    if (parsed !== null && names.includes(parsed.scenario)) yield await runSchedule(parsed.scenario, parsed.strikes)
+  }
   for (const name of names) {
     const clean = await runSchedule(name, [], { known })
     if (from === 0) yield clean

@@ -4,8 +4,9 @@
  * A number behind a kind says how many attempts are struck: the SDK makes three of a call by itself, plain HTTP one.
  *
  * - `throttle`, `error`: refused with 429 or 500 before anything happens; `denied`: 403. `error-after`: 500 although it took effect.
+ * - `outage`: that host answers 500 to everybody for five minutes.
  * - `reset`: no answer and no effect; `lost`: effect and no answer. `unreachable`: no connection.
- * - `late`: no answer in time, and the effect comes 20 s later, when later calls have long been made.
+ * - `late`: no answer in time, and the effect comes 40 s later, when later calls have long been made.
  * - `delay`: takes effect; its answer is not there yet when the process is stopped at its deadline.
  * - `stale`: a read answers from the state before the last change.
  * - `lag`: a command is listed, but as one that has just been sent: Pending, with counters of 0 (facts, SSM section 7.2).
@@ -21,6 +22,7 @@ export type FaultKind =
   | 'error-after'
   | 'denied'
   | 'unreachable'
+  | 'outage'
   | 'reset1'
   | 'reset3'
   | 'lost1'
@@ -76,7 +78,19 @@ export const FAULTS: Readonly<Record<CallSort, readonly FaultKind[]>> = {
     ...ENDS,
   ],
   'aws-once': ['throttle1', 'error1', 'denied', 'reset1', 'lost1', 'late1', ...ENDS],
-  'http-read': ['throttle1', 'error1', 'denied', 'unreachable', 'reset1', 'stale', 'delay', 'kill', 'twice', 'edit'],
+  'http-read': [
+    'throttle1',
+    'error1',
+    'denied',
+    'unreachable',
+    'outage',
+    'reset1',
+    'stale',
+    'delay',
+    'kill',
+    'twice',
+    'edit',
+  ],
   'http-write': ['throttle1', 'error1', 'error-after', 'denied', 'unreachable', 'reset1', 'lost1', 'late1', ...ENDS],
   node: ['error3', 'denied', 'stale', 'kill', 'edit'],
 }

@@ -15,4 +15,8 @@ export const REGRESSIONS: readonly { readonly id: string; readonly was: string }
     was: 'a retire that slept for an hour took the token of a rotation meanwhile for an orphan, and revoked it in use',
   },
   { id: 'd:69.twice+111.delay', was: 'the same with two Actions' },
+  {
+    id: 'c:13.outage',
+    was: 'a rotation that Secrets Manager had given up was waited for by every later Action, and never tried again',
+  },
 ]

@@ -370,7 +370,7 @@ export class SweepWorld {
       this.watch.sends(invocation.name, comment),
     )
     const store = createSecretStore(client as unknown as SecretsManagerClient)
-    const http = plainHttp(this.calls, invocation, this.#sites)
+    const http = plainHttp(this.calls, invocation, this.#sites, () => this.timeline.now())
     const clock = {
       now: () => this.timeline.now(),
       // A process that has ended does not wake up.
@@ -480,24 +480,26 @@ export class SweepWorld {
     const list = { ...create, method: 'GET', path: `${create.path}?active=true&per_page=100&page=1`, body: '' }
     let before = gitlab.answer(list)
     const gitlabSite: Site = {
+      downUntil: 0,
       answer(request, stale) {
         if (request.method === 'GET') return stale ? before : gitlab.answer(request)
         before = gitlab.answer(list)
         return gitlab.answer(request)
       },
     }
-    const registrySite: Site = {
+    const registrySite = (): Site => ({
+      downUntil: 0,
       answer(request, stale) {
         ledger.stale = stale
         const answer = registry.answer(request)
         ledger.stale = false
         return answer
       },
-    }
+    })
     return new Map([
       [GITLAB, gitlabSite],
-      [MINTED_KEY, registrySite],
-      [KEPT_KEY, registrySite],
+      [MINTED_KEY, registrySite()],
+      [KEPT_KEY, registrySite()],
     ])
   }
 }
