@@ -9,6 +9,7 @@ import {
   createVersion,
   finishVersion,
   PENDING,
+  requestRotation,
   rotateDirectly,
   testVersion,
 } from '../../src/core/rotation.ts'
@@ -480,6 +481,27 @@ test('a promoted version that still has our private label is retired like any ot
   const { retire } = await reload(world.ports, world.plan, stored.arn as SecretArn, THIRD)
   assert.equal(retire?.retired.length, 1)
   assert.equal(liveTokens(world).length, 1)
+})
+
+test('a rotation that Secrets Manager has given up is asked for again, and joined', async () => {
+  const world = startWorld()
+  beginRotation(world, SECOND)
+  const stored = world.secrets.secret(SECRET)
+  let asked = 0
+  const startRotation = async () => {
+    asked += 1
+    // Refused, and the one that is not complete is tried again (facts section 4).
+    const value = { text: FIRST_TEXT }
+    stored.versions.store({ id: SECOND, value, createdAt: world.clock.now(), withRotationToken: true }, ['AWSCURRENT'])
+    throw new PullAuthError('ROTATION_RUNNING', 'An earlier rotation is not complete.', 'Wait for it.')
+  }
+  // Secrets Manager shows the move a moment later.
+  const before = await world.ports.store.describe(SECRET)
+  let looks = 0
+  const describe = async (secret: string) => (looks++ < 2 ? before : await world.ports.store.describe(secret))
+  const store = { ...world.ports.store, startRotation, describe }
+  assert.equal(await requestRotation({ ...world.ports, store }, world.plan, THIRD), SECOND)
+  assert.equal(asked, 1)
 })
 
 test('isCode tells our errors by their code', () => {

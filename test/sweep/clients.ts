@@ -77,7 +77,7 @@ function describe(name: string, { VersionStage, VersionStages, VersionId, Client
 function withDates(answer: Json): Json {
   const { Commands, CommandInvocations } = answer
   if (Array.isArray(Commands)) return { ...answer, Commands: Commands.map(dated) }
-  if (!Array.isArray(CommandInvocations)) return answer
+  if (!Array.isArray(CommandInvocations)) return dated(answer)
   const invocations = CommandInvocations.map((invocation: Json) => {
     const plugins = invocation['CommandPlugins']
     return { ...dated(invocation), CommandPlugins: Array.isArray(plugins) ? plugins.map(dated) : [] }
@@ -90,7 +90,7 @@ function dated(item: Json): Json {
   return Object.fromEntries(
     entries.map(([name, value]) => [
       name,
-      typeof value === 'number' && /(?:Time|After)$/.test(name) ? new Date(value * 1000) : value,
+      typeof value === 'number' && /(?:Date|Time|After)$/.test(name) ? new Date(value * 1000) : value,
     ]),
   )
 }
