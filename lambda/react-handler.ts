@@ -9,7 +9,7 @@ import { writeOutputs } from '../src/core/outputs.ts'
 import type { FleetPlan, Plan } from '../src/core/plan.ts'
 import type { Millis, SecretArn, VersionId } from '../src/core/ports.ts'
 import { type RetireReport, retire } from '../src/core/retire.ts'
-import { type RolloutReport, reportOn, rolloutProblem, startRollout } from '../src/core/rollout.ts'
+import { isFinal, type RolloutReport, reportOn, rolloutProblem, startRollout } from '../src/core/rollout.ts'
 import { currentOf } from '../src/core/rotation.ts'
 import { rolloutData } from '../src/report.ts'
 import { type ReactEvent, readReactEvents } from './event.ts'
@@ -73,7 +73,8 @@ async function onCommandEnded(
   endSeen: Millis | null,
 ): Promise<void> {
   const command = await cx.fleet.command(commandId)
-  if (command === null) throw notVisible(commandId)
+  // Counters lag behind the event: judged now, it would be a rollout that matched nobody (facts, SSM section 7.2).
+  if (command === null || !isFinal(command.status)) throw notVisible(commandId)
   const version = command.parameters['versionId'] as VersionId | undefined
   const secret = command.parameters['secretArn'] as SecretArn | undefined
   if (version === undefined || secret === undefined)
@@ -133,7 +134,7 @@ async function retireOrReload(
 function notVisible(commandId: string): PullAuthError {
   return new PullAuthError(
     'COMMAND_UNCONFIRMED',
-    `Run Command ${commandId} has ended, but is not listed yet.`,
+    `Run Command ${commandId} has ended, but is not listed as ended yet.`,
     'The event is delivered again; else run ecs-pull-auth retire.',
   )
 }

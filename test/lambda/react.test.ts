@@ -71,6 +71,20 @@ test('a command that is not listed yet asks for the event again', async () => {
   await assert.rejects(handler(commandEnded('command-9')), /^PullAuthError: COMMAND_UNCONFIRMED: /)
 })
 
+test('a command that is listed, but not as ended yet, asks for the event again instead of judging it', async () => {
+  const world = startWorld()
+  const { handler } = handlerOf(world)
+  await rotateDirectly(world.ports, world.plan, SECOND)
+  await handler(labelUpdated(world))
+  const { command } = world.ports.fleet
+  Object.assign(world.ports.fleet, {
+    command: async (id: string) => ({ ...(await command(id)), status: 'Pending', targets: 0, completed: 0 }),
+  })
+  await assert.rejects(handler(commandEnded('command-1')), /^PullAuthError: COMMAND_UNCONFIRMED: /)
+  Object.assign(world.ports.fleet, { command })
+  await handler(commandEnded('command-1'))
+})
+
 /** Two rotations, both rolled out: the second one has something to revoke, once the drain is over. */
 async function rolledOutTwice(): Promise<TestWorld & ReturnType<typeof handlerOf>> {
   const world = startWorld()
