@@ -47,10 +47,10 @@ test('the functions carry no credential provider but the environment', () => {
 
 /** KiB, minified with names kept. A rise is a decision, not an accident. */
 const CEILINGS: Readonly<Record<string, number>> = {
-  'dist/action.cjs': 920,
-  'dist/cli.cjs': 1150,
-  'dist/rotate.cjs': 540,
-  'dist/react.cjs': 530,
+  'dist/action.cjs': 1070,
+  'dist/cli.cjs': 1280,
+  'dist/rotate.cjs': 690,
+  'dist/react.cjs': 690,
 }
 
 test('each bundle stays below its ceiling and loads nothing dynamically', () => {
