@@ -83,7 +83,7 @@ async function onCommandEnded(
   if (described.arn !== secret) return cx.journal.info('The rollout was for another secret.', { commandId })
   // The newer version has a rollout of its own, whose end comes here too.
   if (currentOf(described) !== version) return cx.journal.info('A newer version is current.', { commandId, version })
-  const rollout = await reportOn(cx, command, version, endSeen)
+  const rollout = await reportOn(cx, fleet, command, version, endSeen)
   const problem = rolloutProblem(rollout, fleet)
   const { targets, onVersion, left } = rolloutData(rollout)
   if (problem !== null) {

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   PROBE_UNKNOWN: 'The registry gave no clear answer; an unknown result is never published.',
   DOCUMENT_MISSING: 'The SSM document does not exist or is not active.',
   TARGETS_NONE: 'The rollout matched no container instance.',
+  CLUSTER_MISSING: 'The ECS cluster of the plan does not exist or is not active.',
   COMMAND_REFUSED: 'Run Command refused the rollout.',
   COMMAND_UNCONFIRMED: 'It is not known whether Run Command accepted the rollout.',
   ROLLOUT_INCOMPLETE: 'At least one container instance does not run the version.',

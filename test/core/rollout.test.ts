@@ -18,6 +18,7 @@ import type { InstanceSeed, ScriptResult } from '../aws/instances.ts'
 import { SsmDouble } from '../aws/ssm.ts'
 import { World } from '../aws/world.ts'
 import { type InProcessClient, inProcessClient } from '../doubles/in-process.ts'
+import { noCluster } from '../doubles/no-identity.ts'
 import { virtualClock } from '../doubles/virtual-clock.ts'
 
 const SECRET = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/ecs/agent-config-AbCdEf' as SecretArn
@@ -33,6 +34,8 @@ const plan: FleetPlan = {
   timeout: 3600,
   jitter: 0,
   drain: 300,
+  cluster: null,
+  allowEmpty: false,
 }
 
 interface FleetWorld {
@@ -71,7 +74,7 @@ function fleetOf(
     info: (text: string) => notes.push(text),
     warn: (text: string) => notes.push(text),
   }
-  const ports: RolloutPorts = { fleet: createFleet(client as unknown as SSMClient), clock, journal }
+  const ports: RolloutPorts = { fleet: createFleet(client as unknown as SSMClient), cluster: noCluster, clock, journal }
   return { ssm, client, ports, notes, sent: () => ssm.rollouts().length }
 }
 
@@ -122,7 +125,7 @@ test('an instance that rolled back is named with its reason, and the rest counts
   assert.equal(report.onVersion, 3)
   const problem = rolloutProblem(report, plan)
   assert.equal(problem?.code, 'ROLLOUT_INCOMPLETE')
-  assert.match(problem?.message ?? '', /3 of 4 instances .* i-00000000000000002 \(agent-unhealthy\)/)
+  assert.match(problem?.message ?? '', /3 of 4 instances .* i-00000000000000002 \(rolled-back: agent-unhealthy\)/)
 })
 
 test('an exit code of zero without a status line is no proof', async () => {
@@ -249,7 +252,7 @@ async function lookLater(world: FleetWorld, endSeen: number | null = null): Prom
   const [rollout] = world.ssm.rollouts()
   const command = await world.ports.fleet.command(rollout?.order.id ?? '')
   assert.ok(command)
-  return await reportOn(world.ports, command, VERSION, endSeen)
+  return await reportOn(world.ports, plan, command, VERSION, endSeen)
 }
 
 test('a green rollout asks nobody who is still there', async () => {
@@ -324,7 +327,7 @@ test('nobody is asked for while the command runs, nor for half of a very large f
   assert.match(rolloutProblem(report, plan)?.hint ?? '', /could not be found out: 2501 are too many to ask for\.$/)
   const command = await world.ports.fleet.command(report.commandId)
   assert.ok(command)
-  const running = await reportOn(world.ports, { ...command, status: 'InProgress' }, VERSION, null)
+  const running = await reportOn(world.ports, plan, { ...command, status: 'InProgress' }, VERSION, null)
   assert.deepEqual([running.left, running.leftUnknown], [[], null])
   assert.equal(asked(world, 'DescribeInstanceInformation'), 0)
 })

@@ -25,7 +25,7 @@ import type { RotationEvent, StoredSecret } from '../aws/stored-secret.ts'
 import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
 import { type AwsEvent, World } from '../aws/world.ts'
 import { createGitlab, type DeployToken } from '../doubles/gitlab.ts'
-import { noIdentity, noObjects } from '../doubles/no-identity.ts'
+import { noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
 import { createRegistry } from '../doubles/registry.ts'
 import { Calls, Invocation } from './calls.ts'
 import { awsClient, plainHttp, type Site } from './clients.ts'
@@ -389,6 +389,7 @@ export class SweepWorld {
       providers: PROVIDERS,
       readSecret: secretReader(store, clock),
       objects: noObjects,
+      cluster: noCluster,
       ...noIdentity,
     }
   }
