@@ -11,7 +11,16 @@ import { readStatus, type StatusReport } from '../core/status.ts'
 import { randomVersionId } from '../core/version-id.ts'
 import { parsePlanText } from '../plan-text.ts'
 import { PROVIDERS } from '../registries/table.ts'
-import { errorData, isoOrNull, provenData, retireData, rolloutData, rotateData } from '../report.ts'
+import {
+  coverageText,
+  errorData,
+  instanceRows,
+  isoOrNull,
+  provenData,
+  retireData,
+  rolloutData,
+  rotateData,
+} from '../report.ts'
 import { connect, wire } from '../wiring.ts'
 import type { CliCommand, CommandContext, CommandResult } from './command.ts'
 import { textTable } from './table.ts'
@@ -156,17 +165,13 @@ function withoutFleet(plan: Plan): PullAuthError {
 }
 
 function rolloutText(rollout: RolloutReport): string {
-  const rows = rollout.instances.map((instance) => {
-    const straggler = rollout.stragglers.includes(instance)
-    return [
-      instance.instanceId,
-      rollout.left.includes(instance) ? 'left' : straggler ? 'NO' : 'yes',
-      instance.node?.result ?? instance.status,
-      instance.node?.reason ?? '',
-    ]
-  })
-  const head = `${rollout.onVersion} of ${rollout.targets} instances run version ${rollout.version} (Run Command ${rollout.commandId}).`
-  return rows.length === 0 ? head : `${head}\n\n${textTable(['instance', 'on version', 'result', 'reason'], rows)}`
+  const { commandId, version, targets, onVersion, coverage } = rollout
+  const rows = instanceRows(rollout)
+  const head = [
+    `${onVersion} of ${targets} instances run version ${version} (Run Command ${commandId}).`,
+    ...(coverage === null ? [] : [coverageText(coverage)]),
+  ].join('\n')
+  return rows.length === 0 ? head : `${head}\n\n${textTable(['instance', 'outcome', 'why'], rows)}`
 }
 
 function statusText(report: StatusReport): string {

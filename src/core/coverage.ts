@@ -109,9 +109,16 @@ export function targetsText({ targets }: FleetPlan): string {
   return wanted.join(' and ')
 }
 
-/** Throws before anything changes what would leave the coverage unknown in the end: no such cluster, no permission. */
+/**
+ * Throws before anything changes what would leave the coverage unknown in the end: no such cluster, no permission. That
+ * ECS does not answer now is no reason to let credentials die.
+ */
 export async function requireCluster(cluster: Cluster, name: string): Promise<void> {
-  for await (const _ of cluster.instances(name)) return
+  try {
+    for await (const _ of cluster.instances(name)) return
+  } catch (error) {
+    if (!isCode(error, 'AWS_THROTTLED', 'AWS_UNAVAILABLE')) throw error
+  }
 }
 
 async function listInstances(cluster: Cluster, name: string): Promise<ReadonlyMap<string, ContainerInstance>> {

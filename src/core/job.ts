@@ -1,5 +1,6 @@
 /** The whole job in one go: rotate, reload the fleet, retire. What the Action does, and what the demo shows. */
 
+import { requireCluster } from './coverage.ts'
 import { asPullAuthError, isCode, type PullAuthError } from './errors.ts'
 import { type OutputReport, writeOutputs } from './outputs.ts'
 import type { Plan } from './plan.ts'
@@ -58,6 +59,7 @@ export async function rotate(
 export async function runJob(cx: JobPorts, plan: Plan, version: VersionId, given: boolean): Promise<JobReport> {
   // What would keep the fleet from following is found out while nothing has changed yet.
   if (plan.fleet !== null) await requireDocument(cx.fleet, plan.fleet.document)
+  if (plan.fleet?.cluster != null) await requireCluster(cx.cluster, plan.fleet.cluster)
   const rotated = await rotate(cx, plan, version, given)
   const published = await publish(cx, plan, rotated.version)
   if (plan.fleet === null) return { ...rotated, ...published, rollout: null, retire: null }

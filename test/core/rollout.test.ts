@@ -388,3 +388,55 @@ test('problems of a large fleet that are listed late are waited for, also those 
   assert.equal(report.stragglers.length, 4)
   assert.equal(report.onVersion, 596)
 })
+
+/** The container instances of cluster prod: those with a number, long there. */
+function clusterOf(world: FleetWorld, ...numbers: readonly number[]): RolloutPorts {
+  const registeredAt = world.ports.clock.now() - 86_400_000
+  const instances = async function* () {
+    for (const number of numbers)
+      yield { instanceId: `i-${number.toString(16).padStart(17, '0')}`, registeredAt, connected: true }
+  }
+  return { ...world.ports, cluster: { instances } }
+}
+
+for (const count of [3, 600]) {
+  test(`a rollout of ${count} instances is green only when its cluster has no other ones`, async () => {
+    const world = published(fleetOf(count))
+    const numbers = Array.from({ length: count }, (_, index) => index)
+    const prod = { ...plan, cluster: 'prod' }
+    const covered = await rollOut(clusterOf(world, ...numbers), prod, SECRET, VERSION, { again: true })
+    assert.equal(rolloutProblem(covered, prod), null)
+    assert.deepEqual([covered.coverage?.instances, covered.coverage?.elsewhere], [count, 0])
+    world.ssm.register({ id: 'i-00000000000fffff0' })
+    const ports = clusterOf(world, ...numbers, 0xfffff0, 0xfffff1)
+    const report = await rollOut(ports, prod, SECRET, VERSION, { again: true })
+    assert.deepEqual(
+      report.coverage?.uncovered.map(({ outcome }) => outcome),
+      ['not-tagged', 'not-managed'],
+    )
+    assert.match(
+      rolloutProblem(report, prod)?.message ?? '',
+      /Of \d+ container instances of cluster prod 2 were no target/,
+    )
+  })
+}
+
+test('a rollout of an earlier time is not followed when another version was rolled out since', async () => {
+  const world = published(fleetOf(2))
+  const other = '00000000-0000-4000-8000-000000000003' as VersionId
+  const first = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  await rollOut(world.ports, plan, SECRET, other, { again: false })
+  const back = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  assert.notEqual(back, first)
+  assert.equal(await startRollout(world.ports, plan, SECRET, VERSION, { again: false }), back)
+  assert.equal(world.sent(), 3)
+})
+
+test('a rollout of another secret with the same document is none of ours', async () => {
+  const world = published(fleetOf(2))
+  const other = SECRET.replace('prod', 'test') as SecretArn
+  await startRollout(world.ports, plan, other, VERSION, { again: false })
+  const ours = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  await startRollout(world.ports, plan, other, VERSION, { again: true })
+  assert.equal(await startRollout(world.ports, plan, SECRET, VERSION, { again: false }), ours)
+})
