@@ -2,7 +2,7 @@
 
 import { type Coverage, missingOf } from './core/coverage.ts'
 import type { PullAuthError } from './core/errors.ts'
-import type { JobReport, RotateOutcome } from './core/job.ts'
+import type { JobReport, RollbackReport, RotateOutcome } from './core/job.ts'
 import { isFine, type Outcome, whyOf } from './core/outcome.ts'
 import type { Proven } from './core/proof.ts'
 import type { RetireReport } from './core/retire.ts'
@@ -97,6 +97,22 @@ export function jobData(report: JobReport) {
     rollout: report.rollout === null ? null : rolloutData(report.rollout),
     retire: report.retire === null ? null : retireData(report.retire),
     problem: report.problem === null ? null : errorData(report.problem),
+  }
+}
+
+export function rollbackData(report: RollbackReport) {
+  const { secret, from, version, how, registries, outputs, rollout, retire, problem } = report
+  return {
+    ok: problem === null,
+    secret,
+    from,
+    version,
+    how,
+    registries: registries.map(provenData),
+    outputs,
+    rollout: rollout === null ? null : rolloutData(rollout),
+    retire: retire === null ? null : retireData(retire),
+    problem: problem === null ? null : errorData(problem),
   }
 }
 

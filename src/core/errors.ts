@@ -51,6 +51,7 @@ export const ERROR_CODES = {
   ROLLOUT_INCOMPLETE: 'At least one container instance does not run the version.',
   ROLLOUT_TIMEOUT: 'The rollout was still running when its time was over.',
   RETIRE_NOT_YET: 'Old credentials may still be in use, so none was revoked.',
+  ROLLBACK_REFUSED: 'There is no earlier version whose credentials could become current again.',
   OUTPUT_FAILED: 'A secret or object that the plan lists as an output could not be written.',
   FILE_UNREADABLE: 'A file cannot be read.',
   DEMO_FAILED: 'The demo did not end as it should.',
