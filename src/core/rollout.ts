@@ -7,6 +7,7 @@ import { type Coverage, coverageOf, gapOf, targetsText } from './coverage.ts'
 import { isCode, PullAuthError } from './errors.ts'
 import { type NodeStatus, parseNodeStatus } from './node-status.ts'
 import { type Outcome, outcomeOf, outcomeText } from './outcome.ts'
+import { unfinishedText } from './pace.ts'
 import type { FleetPlan } from './plan.ts'
 import type {
   Clock,
@@ -238,9 +239,14 @@ async function followRollout(
   const until = cx.clock.now() + plan.timeout * 1000 + EXECUTION_TIME
   let pause: Millis = 1_000
   let told = ''
+  let counted = 0
   for (;;) {
     const command = await lookAt(cx, commandId)
     const progress = command === null ? '' : progressText(command)
+    if (counted === 0 && command !== null) {
+      counted = command.targets
+      warnOfPace(cx, plan, counted)
+    }
     if (command !== null && progress !== told)
       cx.journal.info(progress, { commandId, completed: command.completed, targets: command.targets })
     if (command !== null && isFinal(command.status)) return await reportEnd(cx, plan, command, version)
@@ -259,6 +265,13 @@ async function lookAt(cx: RolloutPorts, commandId: string): Promise<Command | nu
     if (isCode(error, 'AWS_THROTTLED', 'AWS_UNAVAILABLE')) return null
     throw error
   }
+}
+
+/** How many instances match is known now only. */
+function warnOfPace({ journal }: RolloutPorts, plan: FleetPlan, targets: number): void {
+  const finding = unfinishedText(plan, targets)
+  if (finding !== null)
+    journal.warn(`This rollout may not end in time: ${finding}.`, { code: 'CADENCE_UNSAFE', targets })
 }
 
 function progressText(command: Command): string {

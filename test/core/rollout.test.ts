@@ -440,3 +440,13 @@ test('a rollout of another secret with the same document is none of ours', async
   await startRollout(world.ports, plan, other, VERSION, { again: true })
   assert.equal(await startRollout(world.ports, plan, SECRET, VERSION, { again: false }), ours)
 })
+
+test('a rollout that cannot end in time says so once it knows how many instances match, and goes on', async () => {
+  const world = published(fleetOf(60))
+  const slow = { ...plan, maxConcurrency: '1', timeout: 300, jitter: 30 }
+  const report = await rollOut(world.ports, slow, SECRET, VERSION, { again: true })
+  assert.equal(report.onVersion, 60)
+  const told = world.notes.filter((note) => note.startsWith('This rollout may not end in time'))
+  assert.equal(told.length, 1)
+  assert.match(told[0] ?? '', /the last of 60 waves would begin after 29 min 30 s, later than fleet\.timeout \(5 min\)/)
+})
