@@ -80,7 +80,7 @@ export function gapOf(coverage: Coverage | null, plan: FleetPlan): Gap | null {
   const more = missing.length > 5 ? ` and ${missing.length - 5} more` : ''
   const outcomes = [...new Set(missing.map(({ outcome }) => outcome))]
   return {
-    what: `Of ${instances} container instances of cluster ${cluster} ${missing.length} were no target: ${names.join(', ')}${more}.`,
+    what: `Of ${instances} container instances of cluster ${cluster} ${missing.length} ${missing.length === 1 ? 'was' : 'were'} no target: ${names.join(', ')}${more}.`,
     remedy: outcomes.map((outcome) => remedyFor(outcome, plan, coverage)).join(', '),
   }
 }
@@ -104,7 +104,7 @@ function remedyFor(outcome: Outcome, plan: FleetPlan, { uncovered, managedUnknow
 }
 
 /** `tag:ecs-pull-auth=prod and tag:ring=1|2`. */
-export function targetsText({ targets }: FleetPlan): string {
+export function targetsText({ targets }: Pick<FleetPlan, 'targets'>): string {
   const wanted = Object.entries(targets).map(([key, values]) => `${key}=${values.join('|')}`)
   return wanted.join(' and ')
 }

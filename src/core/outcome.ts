@@ -65,7 +65,8 @@ export function outcomeText({ outcome, status, node }: Judged): string {
 /** What says more than the outcome does. */
 export function whyOf({ outcome, status, node }: Judged): string | null {
   if (outcome === 'other-version') return node?.version ?? 'no version told'
-  if (outcome === 'left' || outcome === 'on-version') return null
+  if (outcome === 'on-version') return node?.result ?? null
+  if (outcome === 'left') return status
   return node === null ? status : node.reason
 }
 

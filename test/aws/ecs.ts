@@ -1,5 +1,6 @@
 /** A strict ECS, as far as a rollout asks it: which container instances a cluster has (ECS API reference, 2014-11-13). */
 
+import { createHash } from 'node:crypto'
 import {
   AwsRefusal,
   integer,
@@ -58,7 +59,8 @@ export class EcsDouble {
     const instances = this.#clusters.get(cluster) ?? new Map<string, ContainerInstance>()
     this.#clusters.set(cluster, instances)
     for (const seed of seeds) {
-      const id = this.#world.newId().replaceAll('-', '')
+      // From the name, so that snapshots stay equal.
+      const id = createHash('sha256').update(`${cluster}/${seed.instanceId}`).digest('hex').slice(0, 32)
       const arn = this.#world.arn('ecs', `container-instance/${cluster}/${id}`)
       const common = { status: 'ACTIVE', registeredAt: this.#world.clock.now() - DAY, connected: true } as const
       instances.set(arn, { ...common, ...seed, arn })

@@ -216,7 +216,7 @@ test('an empty fleet is red, green where the plan allows it, and red again when 
   const full = await cover({ targets: [], listed: [instance(1)], managed: [id(1)] })
   const red = rolloutProblem(green(0, full.coverage), plan)
   assert.equal(red?.code, 'TARGETS_NONE')
-  assert.match(red?.message ?? '', /1 container instances of cluster prod 1 were no target/)
+  assert.match(red?.message ?? '', /1 container instances of cluster prod 1 was no target/)
   assert.equal(rolloutProblem(green(0, full.coverage), allowing)?.code, 'ROLLOUT_INCOMPLETE')
 })
 

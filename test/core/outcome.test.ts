@@ -110,5 +110,5 @@ test('an outcome is told with its reason where there is one', () => {
   assert.equal(text('Failed', said('busy', null)), 'busy')
   assert.equal(text('DeliveryTimedOut', null), 'undelivered: DeliveryTimedOut')
   assert.equal(text('Success', said('applied', OTHER)), `other-version: ${OTHER}`)
-  assert.equal(text('Success', said('applied')), 'on-version')
+  assert.equal(text('Success', said('unchanged')), 'on-version: unchanged')
 })
