@@ -374,7 +374,20 @@ export interface Provider<Config = unknown> {
   revoke?(cx: ProviderContext, handle: JsonValue, planned: readonly Config[]): Promise<Revocation>
   /** When the root that mints dies itself; null = never, or the source does not tell. */
   rootExpiry?(cx: ProviderContext, config: Config): Promise<Millis | null>
+  /** What its calls ask of AWS beyond the secrets of its plan; none without it. Where it revokes, it asks the same for that. */
+  permissions?(config: Config, registry: string): readonly AwsPermission[]
 }
+
+/** `identityToken`: only where no workflow gives GitHub's. */
+export type AwsPermission =
+  | { readonly identityToken: string }
+  | {
+      readonly action: string
+      /** An ARN, `{partition}` in it; default `*`, for an action that knows no resource. */
+      readonly resource?: string
+      /** Condition keys that must equal a text. */
+      readonly equals?: Readonly<Record<string, string>>
+    }
 
 export interface Declared extends Pick<ProviderTraits, 'rotation' | 'revoke'> {
   readonly secrets: readonly string[]
