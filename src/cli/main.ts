@@ -15,10 +15,12 @@ function stopSignal(): AbortSignal {
 /** Anything but yes is no, also the end of input and Ctrl-C. */
 async function confirm(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr })
-  const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')))
+  const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('\n')))
   lines.once('SIGINT', () => lines.close())
   try {
-    return /^y(?:es)?$/i.test((await Promise.race([lines.question(`${question} [y/N] `), closed])).trim())
+    const answer = await Promise.race([lines.question(`${question} [y/N] `), closed])
+    if (answer === '\n') process.stderr.write(answer)
+    return /^y(?:es)?$/i.test(answer.trim())
   } finally {
     lines.close()
   }
