@@ -61,24 +61,21 @@ const TIMEOUT_SECONDS = 1500
 export function withoutComments(text) {
   return text
     .replaceAll(/(?<!class .*:\n)^ *"""[^]*?"""\n/gm, '')
-    .replaceAll(/^ *#(?!!| shellcheck).*\n/gm, '')
+    .replaceAll(/^ *#(?!!).*\n/gm, '')
     .replaceAll(/  # .*$/gm, '')
     .replaceAll(/\n{3,}/g, '\n\n')
     .trimStart()
 }
 
 /**
- * The document's JSON, from the texts of the shell scripts and of the Python parts in the order of use.
+ * The document's JSON, from the texts of the shell script and of the Python parts in the order of use.
  * @param {string} shell
- * @param {string} bottlerocket
  * @param {readonly string[]} pythonParts
  * @returns {string}
  */
-export function makeDocument(shell, bottlerocket, pythonParts) {
+export function makeDocument(shell, pythonParts) {
   const python = pythonParts.map((part) => withoutComments(part.replaceAll(IMPORT_OF_A_PART, ''))).join('\n')
-  const script = withoutComments(shell.replace('@bottlerocket@', () => bottlerocket))
-    .replace('@python@', () => python.trimEnd())
-    .trimEnd()
+  const script = withoutComments(shell).replace('@python@', () => python.trimEnd()).trimEnd()
   const parameters = Object.entries(PARAMETERS).map(([name, parameter]) => [name, { ...parameter, interpolationType: 'ENV_VAR' }])
   const document = {
     schemaVersion: '2.2',
@@ -102,7 +99,6 @@ export function shippedDocument() {
   const read = (name) => readFileSync(new URL(`node/${name}`, import.meta.url), 'utf8')
   return makeDocument(
     read('reload.sh'),
-    read('bottlerocket.sh'),
     PYTHON.map((part) => read(`${part}.py`)),
   )
 }

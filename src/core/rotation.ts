@@ -265,8 +265,7 @@ function runningRotation(secret: SecretDescription): VersionId | null {
   return pending === currentOf(secret) ? null : pending
 }
 
-/** `version`: a rotation to this one may run; null = none may. Throws ROTATION_RUNNING. */
-export function refuseRunning(secret: SecretDescription, version: VersionId | null): void {
+function refuseRunning(secret: SecretDescription, version: VersionId): void {
   const running = runningRotation(secret)
   if (running === null || running === version) return
   throw new PullAuthError(
@@ -312,7 +311,7 @@ async function readOrNull(store: SecretStore, arn: SecretArn, version: VersionId
 }
 
 /** Secrets Manager is eventually consistent: a version that Describe names may not be readable for a moment. */
-export async function readWhenVisible(cx: RotationPorts, arn: SecretArn, version: VersionId): Promise<StoredVersion> {
+async function readWhenVisible(cx: RotationPorts, arn: SecretArn, version: VersionId): Promise<StoredVersion> {
   for (let look = 0; ; look++) {
     const found = await readOrNull(cx.store, arn, version)
     if (found !== null) return found
@@ -341,7 +340,7 @@ async function readLabelled(cx: RotationPorts, arn: SecretArn, attempt: Attempt)
   }
 }
 
-export async function becameCurrent(cx: RotationPorts, arn: SecretArn, version: VersionId): Promise<boolean> {
+async function becameCurrent(cx: RotationPorts, arn: SecretArn, version: VersionId): Promise<boolean> {
   for (let look = 0; look < 3; look++) {
     if (currentOf(await cx.store.describe(arn)) === version) return true
     await cx.clock.sleep(500 * 2 ** look)

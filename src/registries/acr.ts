@@ -71,8 +71,6 @@ export const acr: Provider<AcrConfig> = {
     }
     return { username: USERNAME, password, issuedAt, expiresAt, handle: null }
   },
-
-  permissions: ({ root, audience }) => (root === null ? [{ identityToken: audience }] : []),
 }
 
 function apiOf({ url, client }: AcrConfig): TokenApi {

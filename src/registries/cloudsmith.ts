@@ -86,8 +86,6 @@ export const cloudsmith: Provider<CloudsmithConfig> = {
     }
     return { username: 'token', password, issuedAt, expiresAt, handle: null }
   },
-
-  permissions: ({ audience }) => [{ identityToken: audience }],
 }
 
 function apiOf(base: string, org: string, service: string): TokenApi {

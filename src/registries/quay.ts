@@ -87,8 +87,6 @@ export const quay: Provider<QuayConfig> = {
     }
     return { username: robot, password, issuedAt, expiresAt, handle: null }
   },
-
-  permissions: ({ audience }) => [{ identityToken: audience }],
 }
 
 /** The Quay that a plan names, or the host that the images come from. */

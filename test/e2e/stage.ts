@@ -37,8 +37,6 @@ const ROLLOUT = [
   'DescribeInstanceInformation',
 ]
 
-const COVERAGE = ['ListContainerInstances', 'DescribeContainerInstances']
-
 /** What README and docs/lambda.md say that each actor must be allowed, and nothing more. */
 export const ALLOWED = {
   operator: [
@@ -46,7 +44,6 @@ export const ALLOWED = {
       (name) => `secretsmanager:${name}`,
     ),
     ...ROLLOUT.map((name) => `ssm:${name}`),
-    ...COVERAGE.map((name) => `ecs:${name}`),
   ],
   rotate: ['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage'].map(
     (name) => `secretsmanager:${name}`,
@@ -54,7 +51,6 @@ export const ALLOWED = {
   react: [
     ...['DescribeSecret', 'GetSecretValue'].map((name) => `secretsmanager:${name}`),
     ...ROLLOUT.map((name) => `ssm:${name}`),
-    ...COVERAGE.map((name) => `ecs:${name}`),
   ],
   node: ['secretsmanager:GetSecretValue'],
 } as const satisfies Readonly<Record<string, readonly string[]>>

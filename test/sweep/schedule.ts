@@ -1,8 +1,7 @@
 /** Runs one schedule: the start with its faults, Secrets Manager's own retries, then two clean rotations. */
 
 import type { CallRecord } from './calls.ts'
-import { planned, type Strike, scheduleId } from './faults.ts'
-import { SMALL } from './layout.ts'
+import { type Strike, scheduleId } from './faults.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import type { Violation } from './watch.ts'
 import { SweepWorld } from './world.ts'
@@ -30,7 +29,7 @@ export async function runSchedule(
 ): Promise<Outcome> {
   const scenario = SCENARIOS[name]
   if (scenario === undefined) throw new Error(`There is no scenario ${name}.`)
-  const world = new SweepWorld({ ...scenario.setup, layout: SMALL, strikes: planned(strikes), tell })
+  const world = new SweepWorld({ ...scenario.setup, strikes, tell })
   const begun = world.timeline.now()
   scenario.start(world)
   await world.rest()
@@ -47,7 +46,7 @@ export async function runSchedule(
     id: scheduleId(name, strikes),
     violations: [...before, ...after],
     calls: world.calls.records,
-    whole: strikes.every(({ call }) => call < world.calls.records.length),
+    whole: world.calls.struck === strikes.length,
   }
 }
 

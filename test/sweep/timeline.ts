@@ -14,7 +14,6 @@ export class Timeline implements Clock {
   #now = START
   /** The earliest first; of those at the same time the one that was set first. */
   readonly #timers: Timer[] = []
-  #beat: { readonly ms: Millis; readonly ring: () => void; at: Millis } | null = null
 
   now(): Millis {
     return this.#now
@@ -43,26 +42,13 @@ export class Timeline implements Clock {
       await setImmediate()
       const next = this.#timers.shift()
       if (next === undefined) return
-      this.#goTo(next.at)
+      this.#now = next.at
       next.ring()
     }
   }
 
-  /** Rings at the same distance for ever, and keeps nobody waiting. */
-  every(ms: Millis, ring: () => void): void {
-    this.#beat = { ms, ring, at: this.#now + ms }
-  }
-
-  #goTo(at: Millis): void {
-    for (const beat = this.#beat; beat !== null && beat.at <= at; beat.at += beat.ms) {
-      this.#now = beat.at
-      beat.ring()
-    }
-    this.#now = at
-  }
-
   /** Nobody may be waiting. */
   advanceTo(at: Millis): void {
-    this.#goTo(Math.max(this.#now, at))
+    this.#now = Math.max(this.#now, at)
   }
 }
