@@ -83,9 +83,10 @@ async function onCommandEnded(
   if (described.arn !== secret) return cx.journal.info('The rollout was for another secret.', { commandId })
   // The newer version has a rollout of its own, whose end comes here too.
   if (currentOf(described) !== version) return cx.journal.info('A newer version is current.', { commandId, version })
-  const rollout = await reportOn(cx, command, version, endSeen)
+  const rollout = await reportOn(cx, fleet, command, version, endSeen)
   const problem = rolloutProblem(rollout, fleet)
-  const { targets, onVersion, left } = rolloutData(rollout)
+  const { targets, onVersion, left, coverage } = rolloutData(rollout)
+  const covered = coverage === null ? {} : { uncovered: coverage.uncovered.length }
   if (problem !== null) {
     // A result, not a failure of this function: a retry of the event would find the same. Alarms watch for the code.
     return cx.journal.warn(problem.message, {
@@ -95,9 +96,17 @@ async function onCommandEnded(
       version,
       targets,
       onVersion,
+      ...covered,
     })
   }
-  cx.journal.info('Every instance runs the version.', { commandId, version, targets, onVersion, left: left.length })
+  cx.journal.info('Every instance runs the version.', {
+    commandId,
+    version,
+    targets,
+    onVersion,
+    left: left.length,
+    ...covered,
+  })
   const report = await retireOrReload(cx, plan, fleet, rollout)
   if (report === null) return
   cx.journal.info('Retired.', { retired: report.retired.length, failed: report.failed.length })

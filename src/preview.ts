@@ -1,11 +1,12 @@
 /** What a rotation would do, as plain data: from the plan alone, and from the secret's real schedule where it was asked. */
 
 import { type Cadence, judgeCadence, lifeOf, type Proposal, proposeSchedule, type RealCadence } from './core/cadence.ts'
+import { type Pace, paceOf } from './core/pace.ts'
 import type { Plan, PlannedRegistry } from './core/plan.ts'
 import type { RotationClass } from './core/ports.ts'
 
 export interface Preview {
-  /** No schedule lets a credential die. */
+  /** No schedule lets a credential die, and the rollout ends in time where the number of instances is known. */
   readonly ok: boolean
   readonly secret: string
   readonly format: string
@@ -17,6 +18,9 @@ export interface Preview {
   readonly proposal: Proposal
   /** null: the secret was not asked. */
   readonly live: RealCadence | null
+  /** How many instances there are; null = nobody said, so that `pace` tells examples. */
+  readonly instances: number | null
+  readonly pace: readonly Pace[]
 }
 
 interface RegistryPreview {
@@ -34,11 +38,17 @@ interface RegistryPreview {
   readonly revoke: 'immediate' | 'by-expiry' | 'none'
 }
 
+const EXAMPLES = [10, 100, 1_000, 10_000]
+
 /** Whatever the providers' own fields say stays out: only what this tool understands is shown. */
-export function previewOf(plan: Plan, live: RealCadence | null): Preview {
+export function previewOf(plan: Plan, live: RealCadence | null, instances: number | null): Preview {
+  const pace = (instances === null ? EXAMPLES : [instances]).flatMap((count) => paceOf(plan, count) ?? [])
   const rotation = plan.rotation === null ? null : judgeCadence(plan, plan.rotation)
   return {
-    ok: rotation?.ok !== false && (live?.finding ?? null) === null,
+    ok:
+      rotation?.ok !== false &&
+      (live?.finding ?? null) === null &&
+      (instances === null || pace.every(({ verdict }) => verdict === 'fits')),
     secret: plan.secret,
     format: plan.format,
     registries: plan.registries.map(registryPreview),
@@ -47,6 +57,8 @@ export function previewOf(plan: Plan, live: RealCadence | null): Preview {
     rotation,
     proposal: proposeSchedule(plan),
     live,
+    instances,
+    pace,
   }
 }
 

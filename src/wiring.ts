@@ -2,6 +2,7 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { createClients } from './aws/clients.ts'
+import { createCluster } from './aws/cluster.ts'
 import { createFleet } from './aws/fleet.ts'
 import { createObjectStore } from './aws/object-store.ts'
 import { readParameter } from './aws/parameter.ts'
@@ -11,6 +12,7 @@ import { PullAuthError } from './core/errors.ts'
 import type { JobPorts } from './core/job.ts'
 import type {
   Clock,
+  Cluster,
   Fleet,
   Http,
   Journal,
@@ -39,6 +41,7 @@ export interface Adapters extends Pick<ProviderContext, 'identityToken' | 'signA
   readonly store: SecretStore
   readonly objects: ObjectStore
   readonly fleet: Fleet
+  readonly cluster: Cluster
   readonly http: Http
   readonly verify: PullVerifier
   /** An SSM parameter's text. */
@@ -64,6 +67,7 @@ export function connect(env: Environment, region?: string): Adapters {
     identityToken: createIdentity({ http, env, signAws }),
     store: createSecretStore(clients.secrets),
     fleet: createFleet(clients.ssm),
+    cluster: createCluster({ http, clock: systemClock, signAws }),
     http,
     verify: createPullVerifier(http, systemClock),
     readParameter: (name) => readParameter(clients.ssm, name),
@@ -72,12 +76,13 @@ export function connect(env: Environment, region?: string): Adapters {
 
 /** The core's ports for one run. `given`: credentials that came with this run, by their GIVEN name. */
 export function wire(adapters: Adapters, journal: Journal, given?: ReadonlyMap<string, Secret>): JobPorts {
-  const { store, objects, fleet, http, verify, identityToken, signAws } = adapters
+  const { store, objects, fleet, cluster, http, verify, identityToken, signAws } = adapters
   const readKept = secretReader(store, systemClock)
   return {
     store,
     objects,
     fleet,
+    cluster,
     http,
     verify,
     identityToken,

@@ -6,7 +6,7 @@ import type { Journal } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import { spellings } from '../core/secret.ts'
 import { versionIdFrom } from '../core/version-id.ts'
-import { earliestExpiry, jobData } from '../report.ts'
+import { earliestExpiry, failedCount, jobData } from '../report.ts'
 import { INPUT_NAMES, type Inputs, type Request, readRequest } from './inputs.ts'
 import { failureSummary, jobSummary } from './summary.ts'
 
@@ -85,7 +85,7 @@ function tellOutputs(runner: Runner, report: JobReport): void {
     'rollout-id': rollout?.commandId ?? '',
     targets: String(rollout?.targets ?? 0),
     'on-version': String(rollout?.onVersion ?? 0),
-    failed: String(rollout === null ? 0 : rollout.targets - rollout.onVersion),
+    failed: String(rollout === null ? 0 : failedCount(rollout)),
     'expires-at': earliestExpiry(report.registries) ?? '',
     result: JSON.stringify(jobData(report)),
   }

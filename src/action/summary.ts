@@ -3,8 +3,7 @@
 import type { ErrorCode, PullAuthError } from '../core/errors.ts'
 import type { JobReport } from '../core/job.ts'
 import { retiredCount } from '../core/retire.ts'
-import type { InstanceReport, RolloutReport } from '../core/rollout.ts'
-import { isoOrNull } from '../report.ts'
+import { coverageText, instanceRows, isoOrNull } from '../report.ts'
 
 /** Longer tables than this say nothing more to a reader. */
 const MOST_ROWS = 50
@@ -35,7 +34,10 @@ function headline({ problem, rollout, changed }: JobReport): string {
       ? 'The fleet was not reloaded'
       : `${rollout.onVersion} of ${rollout.targets} instances run the new version`
   const what = changed ? 'Rotated' : 'Nothing to rotate'
-  return rollout === null ? what : `${what}; ${rollout.onVersion} of ${rollout.targets} instances run the version`
+  if (rollout === null) return what
+  return rollout.targets === 0
+    ? `${what}; no instance matched, which the plan allows`
+    : `${what}; ${rollout.onVersion} of ${rollout.targets} instances run the version`
 }
 
 function problemBlock(problem: PullAuthError | null): string {
@@ -66,18 +68,15 @@ function outputTable({ outputs }: JobReport): string {
 
 function fleetTable({ rollout }: JobReport): string {
   if (rollout === null) return ''
-  const others = rollout.instances.filter((instance) => !rollout.stragglers.includes(instance))
-  const rows = [...rollout.stragglers, ...others].slice(0, MOST_ROWS).map((instance) => instanceRow(instance, rollout))
-  const more = rollout.instances.length - rows.length
-  return (
-    table(['instance', 'runs the version', 'result', 'reason'], rows) + (more > 0 ? `\n\n${more} more instances.` : '')
-  )
-}
-
-function instanceRow(instance: InstanceReport, { stragglers, left }: RolloutReport): readonly string[] {
-  const { instanceId, status, node } = instance
-  const runs = left.includes(instance) ? 'left the fleet' : stragglers.includes(instance) ? 'no' : 'yes'
-  return [instanceId, runs, node?.result ?? status, node?.reason ?? '']
+  const all = instanceRows(rollout)
+  const rows = all.slice(0, MOST_ROWS)
+  const more = all.length - rows.length
+  const parts = [
+    ...(rollout.coverage === null ? [] : [cell(coverageText(rollout.coverage))]),
+    ...(rows.length === 0 ? [] : [table(['instance', 'outcome', 'why'], rows)]),
+    ...(more > 0 ? [`${more} more instances.`] : []),
+  ]
+  return parts.join('\n\n')
 }
 
 function retireLine({ retire }: JobReport): string {

@@ -81,6 +81,13 @@ const NO_ANSWER: ReadonlySet<string> = new Set([
 ])
 const TLS = /^(ERR_(SSL|TLS|PROXY)_[A-Z_0-9]+|[A-Z_]*CERT[A-Z_]*|UNABLE_TO_[A-Z_]+)$/
 
+/** Whether the same call may go well a moment later. */
+export function isTransient(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false
+  const status = (thrown as SdkError).$metadata?.httpStatusCode ?? 0
+  return THROTTLES.has(thrown.name) || status === 429 || status >= 500 || isNetwork(thrown)
+}
+
 /** Makes one call. `meanings` are looked up first, by class name. What is no failure of the call is thrown as it is. */
 export async function ask<T>(asked: Asked, call: () => Promise<T>, meanings: Meanings = {}): Promise<T> {
   try {

@@ -40,6 +40,7 @@ export function createFleet(client: SSMClient): Fleet {
     recent: (name, since) => recent(client, name, since),
     command: (id) => command(client, id),
     invocations: (id, status) => invocations(client, id, status),
+    targets: (id) => targets(client, id),
     known: (ids) => known(client, ids),
     cancel: (id) => cancel(client, id),
   }
@@ -164,6 +165,15 @@ async function* invocations(client: SSMClient, id: string, status?: InvocationSt
   }
 }
 
+async function* targets(client: SSMClient, id: string): AsyncGenerator<string> {
+  const asked = { action: 'ssm:ListCommandInvocations', subject: `command ${id}` }
+  const next = (token: { NextToken?: string }) =>
+    ask(asked, () => client.send(new ListCommandInvocationsCommand({ CommandId: id, MaxResults: PAGE, ...token })))
+  for await (const { CommandInvocations = [] } of pages(next, (page) => page.CommandInvocations?.length ?? 0)) {
+    for (const { InstanceId = '' } of CommandInvocations) yield InstanceId
+  }
+}
+
 /**
  * By ids, as many as one page holds. Whoever is missing from the answer counts as gone, so a list that breaks off is an
  * error. So is an id that the service refuses: it does not say which.
@@ -231,6 +241,7 @@ function commandOf(found: SdkCommand): Command {
     completed: found.CompletedCount ?? 0,
     errors: found.ErrorCount ?? 0,
     deliveryTimedOut: found.DeliveryTimedOutCount ?? 0,
+    requestedAt: found.RequestedDateTime?.getTime() ?? 0,
     expiresAt: found.ExpiresAfter?.getTime() ?? null,
   }
 }

@@ -89,7 +89,11 @@ async function read(
       : {}),
   })
   if (answer.SecretString === undefined) throw binary(secret, which)
-  return { versionId: (answer.VersionId ?? version ?? '') as VersionId, text: new Secret(answer.SecretString) }
+  return {
+    versionId: (answer.VersionId ?? version ?? '') as VersionId,
+    text: new Secret(answer.SecretString),
+    createdAt: answer.CreatedDate?.getTime() ?? 0,
+  }
 }
 
 /** One body, the same bytes at every attempt: a Put that took effect and is repeated changes nothing (facts 11.3). */

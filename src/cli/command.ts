@@ -13,6 +13,8 @@ export interface Terminal {
   out(text: string): void
   /** Progress, warnings, errors. */
   err(text: string): void
+  /** Asks a person; null: nobody is there to answer. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null
   /** Throws FILE_UNREADABLE. `-` is standard input. */
   readFile(path: string): Buffer
   /** Replaces the file whole or not at all, mode 0600: it holds credentials. Throws FILE_UNREADABLE. */

@@ -3,7 +3,7 @@
 import type { CliCommand } from './command.ts'
 import { explain, lint } from './config-commands.ts'
 import { demo } from './demo-command.ts'
-import { reloadFleet, retireOld, rotateSecret, status } from './plan-commands.ts'
+import { reloadFleet, retireOld, rollback, rotateSecret, status } from './plan-commands.ts'
 import { plan } from './preview-command.ts'
 import { document, providers } from './print-commands.ts'
 
@@ -15,6 +15,7 @@ export const COMMANDS: ReadonlyMap<string, CliCommand> = new Map([
   ['rotate', rotateSecret],
   ['reload', reloadFleet],
   ['status', status],
+  ['rollback', rollback],
   ['retire', retireOld],
   ['providers', providers],
   ['document', document],

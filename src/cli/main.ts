@@ -1,6 +1,7 @@
 /** Entry of `dist/cli.cjs`. */
 
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { createInterface } from 'node:readline/promises'
 import { PullAuthError } from '../core/errors.ts'
 import { runCli } from './run.ts'
 
@@ -9,6 +10,20 @@ function stopSignal(): AbortSignal {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)))
   return stop.signal
+}
+
+/** Anything but yes is no, also the end of input and Ctrl-C. */
+async function confirm(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('\n')))
+  lines.once('SIGINT', () => lines.close())
+  try {
+    const answer = await Promise.race([lines.question(`${question} [y/N] `), closed])
+    if (answer === '\n') process.stderr.write(answer)
+    return /^y(?:es)?$/i.test(answer.trim())
+  } finally {
+    lines.close()
+  }
 }
 
 // On Node 20 the SDK warns of its own later releases; the one in this bundle is pinned and runs there.
@@ -23,6 +38,7 @@ void runCli({
   stopSignal,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : null,
   readFile: (path) => {
     try {
       return readFileSync(path === '-' ? 0 : path)

@@ -1,19 +1,30 @@
-/** The commands that act on a plan: rotate, reload, status, retire. */
+/** The commands that act on a plan: rotate, reload, status, rollback, retire. */
 
 import { PullAuthError } from '../core/errors.ts'
-import { type JobPorts, publish, reload, rotate } from '../core/job.ts'
+import { type JobPorts, publish, type RollbackReport, reload, rotate, runRollback } from '../core/job.ts'
 import { type Plan, readPlan } from '../core/plan.ts'
 import type { VersionId } from '../core/ports.ts'
-import { retire, retiredCount } from '../core/retire.ts'
+import { type RetireReport, retire, retiredCount } from '../core/retire.ts'
+import type { RollbackProposal } from '../core/rollback.ts'
 import { type RolloutReport, rolloutProblem } from '../core/rollout.ts'
 import { currentOf } from '../core/rotation.ts'
 import { readStatus, type StatusReport } from '../core/status.ts'
 import { randomVersionId } from '../core/version-id.ts'
 import { parsePlanText } from '../plan-text.ts'
 import { PROVIDERS } from '../registries/table.ts'
-import { errorData, isoOrNull, provenData, retireData, rolloutData, rotateData } from '../report.ts'
+import {
+  coverageText,
+  errorData,
+  instanceRows,
+  isoOrNull,
+  provenData,
+  retireData,
+  rollbackData,
+  rolloutData,
+  rotateData,
+} from '../report.ts'
 import { connect, wire } from '../wiring.ts'
-import type { CliCommand, CommandContext, CommandResult } from './command.ts'
+import type { CliCommand, CommandContext, CommandResult, Terminal } from './command.ts'
 import { textTable } from './table.ts'
 
 export const PLAN_OPTION = { plan: { type: 'string' }, region: { type: 'string' } } as const
@@ -77,8 +88,7 @@ export const reloadFleet = command(
     const { arn, version } = await currentVersion(ports, plan)
     const { rollout, problem, retire: retired } = await reload(ports, plan, arn, version)
     const parts = rollout === null ? [] : [rolloutText(rollout)]
-    if (retired !== null)
-      parts.push(`${retiredCount(retired)} old credentials retired, ${retired.failed.length} could not be revoked.`)
+    if (retired !== null) parts.push(retiredText(retired))
     if (problem !== null) parts.push(`${problem.code}: ${problem.message}\n${problem.hint}`)
     const json = {
       ok: problem === null,
@@ -136,6 +146,54 @@ export const retireOld = command(
   },
 )
 
+export const rollback: CliCommand = {
+  summary: 'Make the previous credentials current again, if they still pull, and reload the fleet with them.',
+  usage: '--plan FILE',
+  options: { ...PLAN_OPTION, yes: { type: 'boolean' } },
+  optionHelp: { ...PLAN_HELP, yes: 'do not ask; without a terminal there is nobody to ask' },
+  least: 0,
+  most: 0,
+  run: async (cx) => {
+    const { confirm } = cx.terminal
+    const agreed = cx.options['yes'] === true
+    if (confirm === null && !agreed) throw nobodyToAsk()
+    const { plan, ports } = prepare(cx)
+    const report = await runRollback(ports, plan, async (proposal) => agreed || (await ask(confirm, proposal, plan)))
+    if (report === null) return { exit: 1, json: { ok: false, changed: false }, text: 'Nothing was changed.' }
+    return { exit: report.problem === null ? 0 : 1, json: rollbackData(report), text: rollbackText(report) }
+  },
+}
+
+async function ask(confirm: Terminal['confirm'], proposal: RollbackProposal, { fleet }: Plan): Promise<boolean> {
+  const { secret, from, to, registries } = proposal
+  const what = `Version ${from} of ${secret} is current. Go back to the credentials of version ${to} for ${registries.join(', ')}`
+  return (await confirm?.(`${what}${fleet === null ? '' : ', and restart the ECS agent on every instance'}?`)) ?? false
+}
+
+function rollbackText({ version, from, how, rollout, retire: retired, problem }: RollbackReport): string {
+  const facts: Readonly<Record<RollbackReport['how'], string>> = {
+    moved: `Version ${version} is current again, in place of ${from}.`,
+    merged: `Version ${version} is current: today's config with the previous credentials, in place of ${from}.`,
+    already: `Version ${version} is current: it had been rolled back to already, from ${from}.`,
+  }
+  const parts = [facts[how], ...(rollout === null ? [] : [rolloutText(rollout)])]
+  if (retired !== null) parts.push(retiredText(retired))
+  if (problem !== null) parts.push(`${problem.code}: ${problem.message}\n${problem.hint}`)
+  return parts.join('\n\n')
+}
+
+function retiredText(retired: RetireReport): string {
+  return `${retiredCount(retired)} old credentials retired, ${retired.failed.length} could not be revoked.`
+}
+
+function nobodyToAsk(): PullAuthError {
+  return new PullAuthError(
+    'USAGE',
+    'rollback asks before it changes anything, and there is no terminal to ask on.',
+    'Say --yes if you mean it; ecs-pull-auth status shows what is current.',
+  )
+}
+
 async function currentVersion(ports: JobPorts, plan: Plan) {
   const description = await ports.store.describe(plan.secret)
   const version: VersionId | null = currentOf(description)
@@ -156,17 +214,13 @@ function withoutFleet(plan: Plan): PullAuthError {
 }
 
 function rolloutText(rollout: RolloutReport): string {
-  const rows = rollout.instances.map((instance) => {
-    const straggler = rollout.stragglers.includes(instance)
-    return [
-      instance.instanceId,
-      rollout.left.includes(instance) ? 'left' : straggler ? 'NO' : 'yes',
-      instance.node?.result ?? instance.status,
-      instance.node?.reason ?? '',
-    ]
-  })
-  const head = `${rollout.onVersion} of ${rollout.targets} instances run version ${rollout.version} (Run Command ${rollout.commandId}).`
-  return rows.length === 0 ? head : `${head}\n\n${textTable(['instance', 'on version', 'result', 'reason'], rows)}`
+  const { commandId, version, targets, onVersion, coverage } = rollout
+  const rows = instanceRows(rollout)
+  const head = [
+    `${onVersion} of ${targets} instances run version ${version} (Run Command ${commandId}).`,
+    ...(coverage === null ? [] : [coverageText(coverage)]),
+  ].join('\n')
+  return rows.length === 0 ? head : `${head}\n\n${textTable(['instance', 'outcome', 'why'], rows)}`
 }
 
 function statusText(report: StatusReport): string {

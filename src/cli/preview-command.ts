@@ -1,34 +1,56 @@
 /** `plan`: everything a rotation would do, told before it does it. */
 
 import { type Cadence, frequencyText, judgeRealSchedule, missText } from '../core/cadence.ts'
+import { PullAuthError } from '../core/errors.ts'
 import { targetOf } from '../core/outputs.ts'
-import { readUnjudgedPlan } from '../core/plan.ts'
+import { countText, type Pace, paceText } from '../core/pace.ts'
+import { type Plan, readUnjudgedPlan } from '../core/plan.ts'
 import { durationText } from '../core/schedule.ts'
 import { type Preview, previewOf } from '../preview.ts'
 import { PROVIDERS } from '../registries/table.ts'
 import { connect } from '../wiring.ts'
-import type { CliCommand } from './command.ts'
+import type { CliCommand, CommandContext } from './command.ts'
 import { PLAN_HELP, PLAN_OPTION, readPlanFile } from './plan-commands.ts'
 import { textFacts } from './table.ts'
 
 export const plan: CliCommand = {
   summary: 'Everything a rotation would do, and whether its schedule is safe; asks nobody.',
   usage: '--plan FILE',
-  options: { ...PLAN_OPTION, live: { type: 'boolean' } },
-  optionHelp: { ...PLAN_HELP, live: 'also judge the schedule that the secret really has (DescribeSecret)' },
+  options: { ...PLAN_OPTION, live: { type: 'boolean' }, instances: { type: 'string' } },
+  optionHelp: {
+    ...PLAN_HELP,
+    live: 'also judge the schedule that the secret really has, and count the instances of fleet.cluster',
+    instances: 'how many container instances there are: the rollout must end in time for them',
+  },
   least: 0,
   most: 0,
   run: async (cx) => {
     const { value, path } = readPlanFile(cx)
     const wanted = readUnjudgedPlan(value, path, PROVIDERS)
-    const region = cx.options['region']
-    const ask = async () => {
-      const { store } = connect(cx.terminal.env, typeof region === 'string' ? region : undefined)
-      return judgeRealSchedule(wanted, await store.describe(wanted.secret))
-    }
-    const preview = previewOf(wanted, cx.options['live'] === true ? await ask() : null)
+    const given = readInstances(cx.options['instances'])
+    const { real, counted } = cx.options['live'] === true ? await askAws(cx, wanted, given === null) : NOT_ASKED
+    const preview = previewOf(wanted, real, given ?? counted)
     return { exit: preview.ok ? 0 : 1, json: preview, text: previewText(preview) }
   },
+}
+
+const NOT_ASKED = { real: null, counted: null }
+
+async function askAws({ terminal, options }: CommandContext, plan: Plan, count: boolean) {
+  const region = options['region']
+  const { store, cluster } = connect(terminal.env, typeof region === 'string' ? region : undefined)
+  const real = judgeRealSchedule(plan, await store.describe(plan.secret))
+  const name = count ? (plan.fleet?.cluster ?? null) : null
+  if (name === null) return { real, counted: null }
+  let counted = 0
+  for await (const _ of cluster.instances(name)) counted += 1
+  return { real, counted }
+}
+
+function readInstances(text: string | boolean | undefined): number | null {
+  if (text === undefined) return null
+  if (typeof text === 'string' && /^[1-9][0-9]{0,6}$/.test(text)) return Number(text)
+  throw new PullAuthError('USAGE', '--instances is not a number from 1 to 9999999.', 'For example --instances 1000.')
 }
 
 type Facts = readonly (readonly [string, string])[]
@@ -66,7 +88,7 @@ function outputParts({ outputs }: Preview): readonly (readonly [string, Facts])[
   return facts.length === 0 ? [] : [['Write what was promoted to other places', facts]]
 }
 
-function fleetParts({ fleet, registries }: Preview): readonly (readonly [string, Facts])[] {
+function fleetParts({ fleet, registries, instances, pace }: Preview): readonly (readonly [string, Facts])[] {
   if (fleet === null) return [['Reload', [['no fleet', 'the plan only rotates; nothing is reloaded or revoked']]]]
   const targets = Object.entries(fleet.targets).map(([key, values]) => `${key} = ${values.join(' or ')}`)
   const reload: Facts = [
@@ -78,12 +100,19 @@ function fleetParts({ fleet, registries }: Preview): readonly (readonly [string,
     ],
     ['timeout', durationText(fleet.timeout)],
     ['drain', durationText(fleet.drain)],
+    ...(fleet.cluster === null ? [] : [['cluster', `${fleet.cluster}, every instance of which must run it`] as const]),
+    ...(fleet.allowEmpty ? [['empty', 'accepted: no instance need match'] as const] : []),
   ]
   const retire = registries.map(({ registry, revoke }) => [registry, RETIRED[revoke]] as const)
   return [
     ['Reload', reload],
+    [`How long that takes${instances === null ? ', for example' : ''}`, pace.map(paceFact)],
     ['Retire, when every instance has the new version and the drain time is over', retire],
   ]
+}
+
+function paceFact(pace: Pace) {
+  return [`${countText(pace.instances)} instance${pace.instances === 1 ? '' : 's'}`, paceText(pace)] as const
 }
 
 const RETIRED: Readonly<Record<Preview['registries'][number]['revoke'], string>> = {

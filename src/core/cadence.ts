@@ -25,7 +25,7 @@ export const MARGIN = 5 * MINUTE
 const RETRIES = 30 * MINUTE
 
 /** One that runs, one that failed, one to spare: a life that is shorter is used up by its own rollouts. */
-const ROLLOUTS_IN_A_LIFE = 3
+export const ROLLOUTS_IN_A_LIFE = 3
 
 /** Seconds that a life must have, from the moment of one rotation. */
 export interface Need {

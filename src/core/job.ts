@@ -1,11 +1,13 @@
 /** The whole job in one go: rotate, reload the fleet, retire. What the Action does, and what the demo shows. */
 
+import { requireCluster } from './coverage.ts'
 import { asPullAuthError, isCode, type PullAuthError } from './errors.ts'
 import { type OutputReport, writeOutputs } from './outputs.ts'
 import type { Plan } from './plan.ts'
 import type { SecretArn, VersionId } from './ports.ts'
 import type { Proven } from './proof.ts'
 import { type RetireReport, retire } from './retire.ts'
+import { type Rollback, type RollbackProposal, rollBack } from './rollback.ts'
 import { type RolloutPorts, type RolloutReport, requireDocument, rollOut, rolloutProblem } from './rollout.ts'
 import { type RotationPorts, requestRotation, rotateDirectly } from './rotation.ts'
 
@@ -56,17 +58,45 @@ export async function rotate(
 
 /** A failure before promotion is thrown: nothing changed. A failure of the fleet is part of the report. */
 export async function runJob(cx: JobPorts, plan: Plan, version: VersionId, given: boolean): Promise<JobReport> {
-  // What would keep the fleet from following is found out while nothing has changed yet.
-  if (plan.fleet !== null) await requireDocument(cx.fleet, plan.fleet.document)
+  await requireFleet(cx, plan)
   const rotated = await rotate(cx, plan, version, given)
-  const published = await publish(cx, plan, rotated.version)
-  if (plan.fleet === null) return { ...rotated, ...published, rollout: null, retire: null }
+  return { ...rotated, ...(await carryOut(cx, plan, rotated.secret, rotated.version)) }
+}
+
+export type RollbackReport = Rollback & Pick<JobReport, 'outputs' | 'rollout' | 'problem' | 'retire'>
+
+/** The same with the credentials of the previous version. null: it was not agreed. */
+export async function runRollback(
+  cx: JobPorts,
+  plan: Plan,
+  agree: (proposal: RollbackProposal) => Promise<boolean>,
+): Promise<RollbackReport | null> {
+  await requireFleet(cx, plan)
+  const back = await rollBack(cx, plan, agree)
+  return back === null ? null : { ...back, ...(await carryOut(cx, plan, back.secret, back.version)) }
+}
+
+/** What would keep the fleet from following is found out while nothing has changed yet. */
+async function requireFleet(cx: JobPorts, { fleet }: Plan): Promise<void> {
+  if (fleet === null) return
+  await requireDocument(cx.fleet, fleet.document)
+  if (fleet.cluster !== null) await requireCluster(cx.cluster, fleet.cluster)
+}
+
+/** What follows when a version has become current. */
+async function carryOut(
+  cx: JobPorts,
+  plan: Plan,
+  secret: SecretArn,
+  version: VersionId,
+): Promise<PublishReport & ReloadReport> {
+  const published = await publish(cx, plan, version)
   try {
-    const reloaded = await reload(cx, plan, rotated.secret, rotated.version)
-    return { ...rotated, ...published, ...reloaded, problem: reloaded.problem ?? published.problem }
+    const reloaded = await reload(cx, plan, secret, version)
+    return { ...published, ...reloaded, problem: reloaded.problem ?? published.problem }
   } catch (error) {
     // The new version is current, whatever became of the rollout: an error alone would look as if nothing had changed.
-    return { ...rotated, ...published, rollout: null, problem: asPullAuthError(error), retire: null }
+    return { ...published, rollout: null, problem: asPullAuthError(error), retire: null }
   }
 }
 

@@ -37,6 +37,10 @@ export interface PlannedRegistry {
 
 export interface FleetPlan {
   readonly targets: Readonly<Record<string, readonly string[]>>
+  /** Name or ARN of the ECS cluster whose container instances must all be targets; null = nobody compares. */
+  readonly cluster: string | null
+  /** A rollout that matches nobody is no failure. */
+  readonly allowEmpty: boolean
   readonly document: string
   readonly mode: 'auth-only' | 'replace'
   readonly maxConcurrency: string
@@ -90,8 +94,12 @@ const REGISTRY_FIELDS: FieldTable = {
 const FLEET_FIELDS: FieldTable = {
   cluster: {
     kind: 'string',
-    description: 'ECS cluster whose container instances must all be covered.',
+    description: 'Name or ARN of the ECS cluster whose container instances must all run the version.',
     example: 'prod',
+  },
+  allowEmpty: {
+    kind: 'boolean',
+    description: 'Accept a rollout that matches no instance, as of a fleet that is scaled to zero. Default false.',
   },
   document: { kind: 'string', description: 'Name of the SSM Command document. Default ecs-pull-auth-reload.' },
   mode: {
@@ -141,8 +149,7 @@ const ROTATION_FIELDS: FieldTable = {
 const TARGET_KEY = /^(?:tag:.{1,128}|tag-key|InstanceIds|resource-groups:(?:Name|ResourceTypeFilters))$/u
 
 /**
- * A parsed YAML or JSON value as a plan. Throws PLAN_INVALID with every problem by field, PLAN_UNSUPPORTED, or
- * CADENCE_UNSAFE. `origin` is what messages call it: a file, a parameter, "the inputs".
+ * A parsed YAML or JSON value as a plan. Throws PLAN_INVALID with every problem by field, or CADENCE_UNSAFE. `origin` is what messages call it: a file, a parameter, "the inputs".
  */
 export function readPlan(value: unknown, origin: string, providers: ProviderTable): Plan {
   const plan = readUnjudgedPlan(value, origin, providers)
@@ -156,7 +163,6 @@ export function readUnjudgedPlan(value: unknown, origin: string, providers: Prov
   const raw = objectAt(value, '', problems)
   const plan = isObject(value) ? readParts(raw, providers, problems) : null
   if (plan === null || problems.length > 0) throw invalid(origin, problems)
-  refuseUnsupported(raw, origin)
   return plan
 }
 
@@ -306,6 +312,8 @@ function readFleet(value: unknown, problems: FieldProblem[]): FleetPlan {
   const text = (name: string, fallback: string) => String(fields[name] ?? fallback)
   const fleet: FleetPlan = {
     targets: readTargets(targets, problems),
+    cluster: (fields['cluster'] ?? null) as string | null,
+    allowEmpty: fields['allowEmpty'] === true,
     document: text('document', 'ecs-pull-auth-reload'),
     mode: fields['mode'] === 'replace' ? 'replace' : 'auth-only',
     maxConcurrency: text('maxConcurrency', '10%'),
@@ -328,6 +336,9 @@ function readRotation(value: unknown, problems: FieldProblem[]): Schedule | null
   return null
 }
 
+/** Names as CreateCluster takes them, or an ARN. */
+const CLUSTER = /^(?:arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster\/)?[A-Za-z0-9_-]{1,255}$/
+
 /** The bounds of SendCommand (facts/ssm-fleet-reload.md section 5) and of our own document. */
 function fleetProblems(fleet: FleetPlan): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
@@ -338,6 +349,8 @@ function fleetProblems(fleet: FleetPlan): readonly FieldProblem[] {
   if (!/^(?:[0-9]{1,7}|(?:[0-9]{1,2}|100)%)$/.test(fleet.maxErrors)) {
     wrong('maxErrors', 'must be a number from 0 or a percentage from 0% to 100%')
   }
+  if (fleet.cluster !== null && !CLUSTER.test(fleet.cluster))
+    wrong('cluster', 'must be the name or ARN of an ECS cluster')
   if (!/^[A-Za-z0-9_.:/-]{3,256}$/.test(fleet.document)) wrong('document', 'must be the name or ARN of an SSM document')
   if (fleet.timeout < 30 || fleet.timeout > 2_592_000) wrong('timeout', 'must be from 30s to 30d')
   if (fleet.jitter > 900) wrong('jitter', 'must be at most 15m')
@@ -365,18 +378,6 @@ function readTargets(value: unknown, problems: FieldProblem[]): Readonly<Record<
     }
   }
   return Object.fromEntries(entries.map(([key, values]) => [key, (Array.isArray(values) ? values : []).map(String)]))
-}
-
-/** Fields of the contract that later versions fill. Accepting and ignoring them would be a green light for nothing. */
-function refuseUnsupported(raw: Fields, origin: string): void {
-  const fleet = raw['fleet']
-  const found = [...(isObject(fleet) && fleet['cluster'] !== undefined ? ['fleet.cluster'] : [])]
-  if (found.length === 0) return
-  throw new PullAuthError(
-    'PLAN_UNSUPPORTED',
-    `The plan ${origin} uses ${found.join(' and ')}, which this version does not act on yet.`,
-    'Remove the field, or wait for the version whose CHANGELOG names it.',
-  )
 }
 
 function invalid(origin: string, problems: readonly FieldProblem[]): PullAuthError {

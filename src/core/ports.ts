@@ -91,6 +91,7 @@ export interface RotationRules {
 export interface StoredVersion {
   readonly versionId: VersionId
   readonly text: Secret
+  readonly createdAt: Millis
 }
 
 /**
@@ -200,6 +201,7 @@ export interface Command {
   readonly completed: number
   readonly errors: number
   readonly deliveryTimedOut: number
+  readonly requestedAt: Millis
   /** When Systems Manager gives up what has not ended: nothing runs any more by then. null = not told. */
   readonly expiresAt: Millis | null
 }
@@ -223,9 +225,26 @@ export interface Fleet {
   /** null: not visible yet. */
   command(id: string): Promise<Command | null>
   invocations(id: string, status?: InvocationStatus): AsyncIterable<Invocation>
+  /** The ids of all instances that a command matched, without what they printed. */
+  targets(id: string): AsyncIterable<string>
   /** Which of these instances Systems Manager knows, connected or not. One that it does not know was terminated or deregistered. */
   known(instanceIds: readonly string[]): Promise<ReadonlySet<string>>
   cancel(id: string): Promise<void>
+}
+
+export interface ContainerInstance {
+  /** As Systems Manager has it: `i-…`, or `mi-…` for an external one. */
+  readonly instanceId: string
+  /** When it first registered with the cluster; null = not told. */
+  readonly registeredAt: Millis | null
+  /** Its agent is connected to ECS. */
+  readonly connected: boolean
+}
+
+/** ECS, as far as the core uses it. Throws CLUSTER_MISSING, ACCESS_DENIED, AWS_CREDENTIALS, AWS_THROTTLED, AWS_UNAVAILABLE, AWS_REFUSED. */
+export interface Cluster {
+  /** Every container instance of a cluster whose agent may run, connected or not; the cluster by its name or ARN. */
+  instances(cluster: string): AsyncIterable<ContainerInstance>
 }
 
 // ── Registries ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -355,7 +374,20 @@ export interface Provider<Config = unknown> {
   revoke?(cx: ProviderContext, handle: JsonValue, planned: readonly Config[]): Promise<Revocation>
   /** When the root that mints dies itself; null = never, or the source does not tell. */
   rootExpiry?(cx: ProviderContext, config: Config): Promise<Millis | null>
+  /** What its calls ask of AWS beyond the secrets of its plan; none without it. Where it revokes, it asks the same for that. */
+  permissions?(config: Config, registry: string): readonly AwsPermission[]
 }
+
+/** `identityToken`: only where no workflow gives GitHub's. */
+export type AwsPermission =
+  | { readonly identityToken: string }
+  | {
+      readonly action: string
+      /** An ARN, `{partition}` in it; default `*`, for an action that knows no resource. */
+      readonly resource?: string
+      /** Condition keys that must equal a text. */
+      readonly equals?: Readonly<Record<string, string>>
+    }
 
 export interface Declared extends Pick<ProviderTraits, 'rotation' | 'revoke'> {
   readonly secrets: readonly string[]

@@ -3,11 +3,15 @@
  * Systems Manager does the waves, the rate control and the waiting (facts/ssm-fleet-reload.md sections 5 to 7).
  */
 
+import { type Coverage, coverageOf, gapOf, targetsText } from './coverage.ts'
 import { isCode, PullAuthError } from './errors.ts'
 import { type NodeStatus, parseNodeStatus } from './node-status.ts'
+import { type Outcome, outcomeOf, outcomeText } from './outcome.ts'
+import { unfinishedText } from './pace.ts'
 import type { FleetPlan } from './plan.ts'
 import type {
   Clock,
+  Cluster,
   Command,
   CommandOrder,
   CommandStatus,
@@ -23,12 +27,14 @@ import type {
 
 export interface RolloutPorts {
   readonly fleet: Fleet
+  readonly cluster: Cluster
   readonly clock: Clock
   readonly journal: Journal
 }
 
 export interface InstanceReport {
   readonly instanceId: string
+  readonly outcome: Outcome
   readonly status: InvocationStatus
   /** What the node said in its status line; null when it said nothing. */
   readonly node: NodeStatus | null
@@ -49,6 +55,8 @@ export interface RolloutReport {
   readonly left: readonly InstanceReport[]
   /** Why nobody could say which stragglers have left; null = it is known. */
   readonly leftUnknown: string | null
+  /** The targets against the cluster's container instances; null = the plan names no cluster. */
+  readonly coverage: Coverage | null
   /** Nothing of this rollout ran after this time. */
   readonly endedBy: Millis
 }
@@ -80,7 +88,7 @@ export async function startRollout(
 ): Promise<string> {
   const document = await requireDocument(cx.fleet, plan.document)
   const since = cx.clock.now() - plan.timeout * 1000 - EXECUTION_TIME
-  const earlier = await findEarlier(cx, document, version, since, options.again)
+  const earlier = await findEarlier(cx, document, { secret, version }, since, options.again)
   if (earlier !== null && (!options.again || !isFinal(earlier.status))) {
     cx.journal.info(`Run Command ${earlier.id} already rolls out version ${version}; following it.`, {
       commandId: earlier.id,
@@ -97,14 +105,26 @@ export async function startRollout(
 async function findEarlier(
   cx: RolloutPorts,
   document: DocumentDescription,
-  version: VersionId,
+  wanted: { secret: SecretArn; version: VersionId },
   since: Millis,
   again: boolean,
 ): Promise<Command | null> {
-  const found = await findCommand(cx, document, version, since)
+  const found = latestRollout(await cx.fleet.recent(document.name, since), wanted)
   if (found !== null || again) return found
   await cx.clock.sleep(2_000)
-  return await findCommand(cx, document, version, since)
+  return latestRollout(await cx.fleet.recent(document.name, since), wanted)
+}
+
+/**
+ * Of commands, newest first. One that a rollout of another version of the same secret has overtaken proves nothing any
+ * more: AWSCURRENT may have moved back to a version that was rolled out before.
+ */
+export function latestRollout(
+  commands: readonly Command[],
+  { secret, version }: { secret: SecretArn; version: VersionId },
+): Command | null {
+  const latest = commands.find(({ parameters }) => parameters['secretArn'] === secret)
+  return latest?.comment === commandComment(version) ? latest : null
 }
 
 /** Throws DOCUMENT_MISSING. */
@@ -133,7 +153,7 @@ function orderFor(plan: FleetPlan, document: DocumentDescription, secret: Secret
   }
 }
 
-export function commandComment(version: VersionId): string {
+function commandComment(version: VersionId): string {
   return `ecs-pull-auth ${version}`
 }
 
@@ -219,12 +239,17 @@ async function followRollout(
   const until = cx.clock.now() + plan.timeout * 1000 + EXECUTION_TIME
   let pause: Millis = 1_000
   let told = ''
+  let counted = 0
   for (;;) {
     const command = await lookAt(cx, commandId)
     const progress = command === null ? '' : progressText(command)
+    if (counted === 0 && command !== null) {
+      counted = command.targets
+      warnOfPace(cx, plan, counted)
+    }
     if (command !== null && progress !== told)
       cx.journal.info(progress, { commandId, completed: command.completed, targets: command.targets })
-    if (command !== null && isFinal(command.status)) return await reportEnd(cx, command, version)
+    if (command !== null && isFinal(command.status)) return await reportEnd(cx, plan, command, version)
     if (cx.clock.now() >= until) throw stillRunning(commandId, plan)
     pause = progress === told ? Math.min(pause * 1.5, 30_000) : 1_000
     told = progress
@@ -242,6 +267,13 @@ async function lookAt(cx: RolloutPorts, commandId: string): Promise<Command | nu
   }
 }
 
+/** How many instances match is known now only. */
+function warnOfPace({ journal }: RolloutPorts, plan: FleetPlan, targets: number): void {
+  const finding = unfinishedText(plan, targets)
+  if (finding !== null)
+    journal.warn(`This rollout may not end in time: ${finding}.`, { code: 'CADENCE_UNSAFE', targets })
+}
+
 function progressText(command: Command): string {
   const { status, completed, targets, errors, deliveryTimedOut } = command
   const failed = errors + deliveryTimedOut
@@ -249,8 +281,13 @@ function progressText(command: Command): string {
   return `${status}: ${completed} of ${targets} instances done${failed === 0 ? '' : `, ${failed} failed`}.`
 }
 
-async function reportEnd(cx: RolloutPorts, command: Command, version: VersionId): Promise<RolloutReport> {
-  const report = await reportOn(cx, command, version, cx.clock.now())
+async function reportEnd(
+  cx: RolloutPorts,
+  plan: FleetPlan,
+  command: Command,
+  version: VersionId,
+): Promise<RolloutReport> {
+  const report = await reportOn(cx, plan, command, version, cx.clock.now())
   for (const { instanceId } of report.left)
     cx.journal.info(`${instanceId} has left the fleet before it ran the version; it counts no more.`, { instanceId })
   return report
@@ -261,15 +298,19 @@ async function reportEnd(cx: RolloutPorts, command: Command, version: VersionId)
  * success. `endSeen`: when somebody saw that it had ended; null = nobody looked at that time.
  */
 export async function reportOn(
-  cx: Pick<RolloutPorts, 'fleet' | 'clock'>,
+  cx: Omit<RolloutPorts, 'journal'>,
+  plan: FleetPlan,
   command: Command,
   version: VersionId,
   endSeen: Millis | null,
 ): Promise<RolloutReport> {
   const everyone = command.targets <= READ_EVERY_INSTANCE
-  const instances = await readInvocations(cx, command, everyone)
-  const behind = instances.filter((instance) => !runs(instance, version))
-  const { left, leftUnknown } = isFinal(command.status) ? await findLeft(cx.fleet, behind) : NOBODY_LEFT
+  const read = await readInvocations(cx, command, version, everyone)
+  const { gone, leftUnknown } = isFinal(command.status) ? await findGone(cx.fleet, read.filter(isBehind)) : NOBODY_GONE
+  const instances = read.map((instance) => (gone.has(instance.instanceId) ? withoutIt(instance, version) : instance))
+  const behind = instances.filter(isBehind)
+  const left = instances.filter(({ outcome }) => outcome === 'left')
+  const targets = everyone ? instances.map(({ instanceId }) => instanceId) : null
   const known = everyone ? instances.length : command.completed
   // Of a large fleet none of those that run it is read, so nobody's finish is known.
   const lastFinish = latest(instances.filter((instance) => !behind.includes(instance)))
@@ -283,6 +324,7 @@ export async function reportOn(
     stragglers: behind.filter((instance) => !left.includes(instance)),
     left,
     leftUnknown,
+    coverage: plan.cluster === null ? null : await coverageOf(cx, plan.cluster, { command, version, targets }),
     // Our clock before the instances', and at the very last Systems Manager ends every command.
     endedBy: endSeen ?? lastFinish ?? command.expiresAt ?? cx.clock.now(),
   }
@@ -294,7 +336,7 @@ function latest(instances: readonly InstanceReport[]): Millis | null {
   return times.length === 0 || times.length < instances.length ? null : Math.max(...times)
 }
 
-const NOBODY_LEFT = { left: [], leftUnknown: null }
+const NOBODY_GONE = { gone: new Set<string>(), leftUnknown: null }
 /** 50 calls: an event function has a minute or two. */
 const MOST_ASKED = 2_500
 
@@ -302,19 +344,24 @@ const MOST_ASKED = 2_500
  * An instance that is offline may come back with its old credential; one that Systems Manager does not know any more
  * cannot. Asked for those that are behind only, and whatever is not clear counts as not left.
  */
-async function findLeft(
+async function findGone(
   fleet: Fleet,
   behind: readonly InstanceReport[],
-): Promise<Pick<RolloutReport, 'left' | 'leftUnknown'>> {
-  if (behind.length === 0) return NOBODY_LEFT
-  if (behind.length > MOST_ASKED) return { left: [], leftUnknown: `${behind.length} are too many to ask for.` }
+): Promise<{ gone: ReadonlySet<string>; leftUnknown: string | null }> {
+  if (behind.length === 0) return NOBODY_GONE
+  if (behind.length > MOST_ASKED) return { ...NOBODY_GONE, leftUnknown: `${behind.length} are too many to ask for.` }
+  const ids = behind.map(({ instanceId }) => instanceId)
   try {
-    const known = await fleet.known(behind.map(({ instanceId }) => instanceId))
-    return { left: behind.filter(({ instanceId }) => !known.has(instanceId)), leftUnknown: null }
+    const known = await fleet.known(ids)
+    return { gone: new Set(ids.filter((id) => !known.has(id))), leftUnknown: null }
   } catch (error) {
     if (!(error instanceof PullAuthError)) throw error
-    return { left: [], leftUnknown: error.message }
+    return { ...NOBODY_GONE, leftUnknown: error.message }
   }
+}
+
+function withoutIt(instance: InstanceReport, version: VersionId): InstanceReport {
+  return { ...instance, outcome: outcomeOf({ invocation: instance, known: false, joinedAfter: null }, version) }
 }
 
 const LIST_WAITS: readonly Millis[] = [300, 600, 1_200, 2_400, 4_800]
@@ -326,6 +373,7 @@ const LIST_WAITS: readonly Millis[] = [300, 600, 1_200, 2_400, 4_800]
 async function readInvocations(
   { fleet, clock }: Pick<RolloutPorts, 'fleet' | 'clock'>,
   command: Command,
+  version: VersionId,
   everyone: boolean,
 ): Promise<readonly InstanceReport[]> {
   const promised = everyone ? command.targets : command.errors + command.deliveryTimedOut
@@ -334,7 +382,7 @@ async function readInvocations(
   for (const wait of [...LIST_WAITS, null]) {
     const instances: InstanceReport[] = []
     for (const status of everyone ? [undefined] : PROBLEMS) {
-      for await (const invocation of fleet.invocations(command.id, status)) instances.push(instanceReport(invocation))
+      for await (const found of fleet.invocations(command.id, status)) instances.push(instanceReport(found, version))
     }
     const settled = counted || instances.length === before
     if ((settled && instances.length >= promised) || wait === null) return instances
@@ -356,44 +404,54 @@ const PROBLEMS: readonly InvocationStatus[] = [
   'AccessDenied',
 ]
 
-function instanceReport({ instanceId, status, output, finishedAt }: Invocation): InstanceReport {
-  return { instanceId, status, node: parseNodeStatus(output), finishedAt }
+function instanceReport({ instanceId, status, output, finishedAt }: Invocation, version: VersionId): InstanceReport {
+  const node = parseNodeStatus(output)
+  const outcome = outcomeOf({ invocation: { status, node }, known: null, joinedAfter: null }, version)
+  return { instanceId, outcome, status, node, finishedAt }
+}
+
+function isBehind({ outcome }: InstanceReport): boolean {
+  return outcome !== 'on-version'
 }
 
 /**
- * The node's own word counts, not only the status: SSM calls a skipped document a success. `written` means that the
- * agent is not running and reads the version when it starts, so nothing on that instance uses an older credential.
+ * Why a rollout is not green, or null. Every instance must run the version, and there must be one (promise I6), unless
+ * the plan says that there may be none; with a cluster in the plan, every container instance of it must be a target.
  */
-function runs({ status, node }: InstanceReport, version: VersionId): boolean {
-  const good = node?.result === 'applied' || node?.result === 'unchanged' || node?.result === 'written'
-  return status === 'Success' && good && node.version === version
-}
-
-/** Why a rollout is not green, or null. Every instance must run the version, and there must be one (promise I6). */
 export function rolloutProblem(report: RolloutReport, plan: FleetPlan): PullAuthError | null {
   const { commandId, targets, onVersion, status, version, stragglers, left, leftUnknown } = report
-  if (targets === 0) {
-    const wanted = Object.entries(plan.targets).map(([key, values]) => `${key}=${values.join('|')}`)
+  const gap = gapOf(report.coverage, plan)
+  if (gap === null && isComplete(report, plan)) return null
+  if (targets === 0 && !plan.allowEmpty) {
     const what =
       left.length === 0 ? 'No container instance matches' : `All ${left.length} instances have left that matched`
     return new PullAuthError(
       'TARGETS_NONE',
-      `${what} ${wanted.join(' and ')} (Run Command ${commandId}: ${status}).`,
-      'Check the tags, and that the instances are managed by Systems Manager: aws ssm describe-instance-information',
+      `${what} ${targetsText(plan)} (Run Command ${commandId}: ${status}).${gap === null ? '' : ` ${gap.what}`}`,
+      `Check the tags, and that the instances are managed by Systems Manager: aws ssm describe-instance-information.${gap === null ? ' For a fleet that may be scaled to zero set fleet.allowEmpty: true.' : ''}`,
     )
   }
-  // Run Command counts those that have left among its failures.
-  if (onVersion === targets && (status === 'Success' || left.length > 0)) return null
-  const names = stragglers
-    .slice(0, 5)
-    .map(({ instanceId, status, node }) => `${instanceId} (${node?.reason ?? node?.result ?? status})`)
+  const names = stragglers.slice(0, 5).map((instance) => `${instance.instanceId} (${outcomeText(instance)})`)
   const more = stragglers.length > 5 ? ` and ${stragglers.length - 5} more` : ''
+  const behind = isComplete(report, plan) ? '' : `; not: ${names.join(', ') || status}${more}`
+  const steps = [...(behind === '' ? [] : ['look at the named instances']), ...(gap === null ? [] : [gap.remedy])]
+  const again = 'reload again: only instances that do not run the version are restarted. No old credential was revoked.'
   return new PullAuthError(
     'ROLLOUT_INCOMPLETE',
-    `${onVersion} of ${targets} instances run version ${version}; not: ${names.join(', ') || status}${more}.`,
-    'Look at the named instances, then reload again: only instances that do not run the version are restarted. No old credential was revoked.' +
+    `${onVersion} of ${targets} instances run version ${version}${behind}.${gap === null ? '' : ` ${gap.what}`}`,
+    `${sentence(steps.join(', '))}, then ${again}` +
       (leftUnknown === null ? '' : ` Whether some of them are gone for good could not be found out: ${leftUnknown}`),
   )
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** Run Command counts those that have left among its failures. */
+function isComplete({ targets, onVersion, status, left }: RolloutReport, { allowEmpty }: FleetPlan): boolean {
+  if (targets === 0) return allowEmpty && (status === 'NoInstancesInTag' || left.length > 0)
+  return onVersion === targets && (status === 'Success' || left.length > 0)
 }
 
 function unconfirmed(version: VersionId, cause: unknown): PullAuthError {

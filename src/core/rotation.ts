@@ -265,7 +265,8 @@ function runningRotation(secret: SecretDescription): VersionId | null {
   return pending === currentOf(secret) ? null : pending
 }
 
-function refuseRunning(secret: SecretDescription, version: VersionId): void {
+/** `version`: a rotation to this one may run; null = none may. Throws ROTATION_RUNNING. */
+export function refuseRunning(secret: SecretDescription, version: VersionId | null): void {
   const running = runningRotation(secret)
   if (running === null || running === version) return
   throw new PullAuthError(
@@ -311,7 +312,7 @@ async function readOrNull(store: SecretStore, arn: SecretArn, version: VersionId
 }
 
 /** Secrets Manager is eventually consistent: a version that Describe names may not be readable for a moment. */
-async function readWhenVisible(cx: RotationPorts, arn: SecretArn, version: VersionId): Promise<StoredVersion> {
+export async function readWhenVisible(cx: RotationPorts, arn: SecretArn, version: VersionId): Promise<StoredVersion> {
   for (let look = 0; ; look++) {
     const found = await readOrNull(cx.store, arn, version)
     if (found !== null) return found
@@ -340,7 +341,7 @@ async function readLabelled(cx: RotationPorts, arn: SecretArn, attempt: Attempt)
   }
 }
 
-async function becameCurrent(cx: RotationPorts, arn: SecretArn, version: VersionId): Promise<boolean> {
+export async function becameCurrent(cx: RotationPorts, arn: SecretArn, version: VersionId): Promise<boolean> {
   for (let look = 0; look < 3; look++) {
     if (currentOf(await cx.store.describe(arn)) === version) return true
     await cx.clock.sleep(500 * 2 ** look)

@@ -4,7 +4,7 @@ import { judgeRealSchedule } from './cadence.ts'
 import { lintStored } from './lint.ts'
 import type { Plan } from './plan.ts'
 import type { Millis, SecretArn, VersionId } from './ports.ts'
-import { commandComment, isFinal, type RolloutPorts, type RolloutReport, reportOn, rolloutProblem } from './rollout.ts'
+import { isFinal, latestRollout, type RolloutPorts, type RolloutReport, reportOn, rolloutProblem } from './rollout.ts'
 import { currentOf, labelHolder, PENDING, type RotationPorts } from './rotation.ts'
 import { shownUsername } from './secret.ts'
 import { readStoredConfig, resolveImage, type StoredConfig, stateOf } from './stored-config.ts'
@@ -42,7 +42,7 @@ export async function readStatus(cx: RotationPorts & RolloutPorts, plan: Plan): 
   const { registries, mistakes } =
     version === null ? { registries: [], mistakes: [] } : await readConfig(cx, plan, secret.arn, version)
   const { rollout, rollingOut } =
-    version === null ? { rollout: null, rollingOut: false } : await findRollout(cx, plan, version)
+    version === null ? { rollout: null, rollingOut: false } : await findRollout(cx, plan, secret.arn, version)
   const report = {
     secret: secret.arn,
     version,
@@ -90,13 +90,14 @@ function mistakesIn(config: StoredConfig): readonly string[] {
 async function findRollout(
   cx: RolloutPorts,
   plan: Plan,
+  secret: SecretArn,
   version: VersionId,
 ): Promise<{ rollout: RolloutReport | null; rollingOut: boolean }> {
   if (plan.fleet === null) return { rollout: null, rollingOut: false }
   const commands = await cx.fleet.recent(plan.fleet.document, cx.clock.now() - HISTORY)
-  const command = commands.find(({ comment }) => comment === commandComment(version))
-  if (command === undefined) return { rollout: null, rollingOut: false }
-  return { rollout: await reportOn(cx, command, version, null), rollingOut: !isFinal(command.status) }
+  const command = latestRollout(commands, { secret, version })
+  if (command === null) return { rollout: null, rollingOut: false }
+  return { rollout: await reportOn(cx, plan.fleet, command, version, null), rollingOut: !isFinal(command.status) }
 }
 
 function findingsOf(report: Omit<StatusReport, 'findings'>, plan: Plan, now: Millis): readonly string[] {

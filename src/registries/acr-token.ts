@@ -119,6 +119,8 @@ export const acrToken: Provider<AcrTokenConfig> = {
     const why = generation.kind === 'refused' ? said(cx, generation.answer) : generation.why
     throw revokeFailed(what, why, retryHint(config))
   },
+
+  permissions: ({ root, audience }) => (root === null ? [{ identityToken: audience }] : []),
 }
 
 async function enter(cx: ProviderContext, config: AcrTokenConfig): Promise<ScopeMapToken> {

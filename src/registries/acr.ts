@@ -71,6 +71,8 @@ export const acr: Provider<AcrConfig> = {
     }
     return { username: USERNAME, password, issuedAt, expiresAt, handle: null }
   },
+
+  permissions: ({ root, audience }) => (root === null ? [{ identityToken: audience }] : []),
 }
 
 function apiOf({ url, client }: AcrConfig): TokenApi {

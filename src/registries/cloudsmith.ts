@@ -86,6 +86,8 @@ export const cloudsmith: Provider<CloudsmithConfig> = {
     }
     return { username: 'token', password, issuedAt, expiresAt, handle: null }
   },
+
+  permissions: ({ audience }) => [{ identityToken: audience }],
 }
 
 function apiOf(base: string, org: string, service: string): TokenApi {

@@ -35,4 +35,9 @@ export const ecrPublic: Provider<Readonly<Record<string, never>>> = {
       actions: 'ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken',
     })
   },
+
+  permissions: () => [
+    { action: 'ecr-public:GetAuthorizationToken' },
+    { action: 'sts:GetServiceBearerToken', equals: { 'sts:AWSServiceName': 'ecr-public.amazonaws.com' } },
+  ],
 }

@@ -74,6 +74,15 @@ export const ecr: Provider<EcrConfig> = {
       actions: 'ecr:GetAuthorizationToken',
     })
   },
+
+  /** The password pulls what its maker may pull: probes, and for as long as it lives the images of the fleet. */
+  permissions({ region, root }, registry) {
+    if (root !== null) return []
+    const account = /^(\d{12})\./.exec(registry.replace(/^https?:\/\//, ''))?.[1] ?? '*'
+    const resource = `arn:{partition}:ecr:${region}:${account}:repository/*`
+    const pull = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability']
+    return [{ action: 'ecr:GetAuthorizationToken' }, ...pull.map((action) => ({ action, resource }))]
+  },
 }
 
 function regionOf(registry: string): string | undefined {

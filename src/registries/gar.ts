@@ -113,6 +113,8 @@ export const gar: Provider<GarConfig> = {
     }
     return { username: USERNAME, password, issuedAt, expiresAt, handle: null }
   },
+
+  permissions: (config) => (config.kind === 'oidc' ? [{ identityToken: config.audience }] : []),
 }
 
 const NO_PROVIDER =

@@ -153,6 +153,11 @@ export function holds({ url, headers, json, form }: DeclaredRequest, kind: keyof
   return templatesIn([url, headers, json, form]).some((template) => template.holds(kind))
 }
 
+/** Audiences of the identity tokens that stand anywhere in it. */
+export function audiencesIn({ headers, json, form }: DeclaredRequest): readonly string[] {
+  return templatesIn([headers, json, form]).flatMap((template) => template.audiences)
+}
+
 function templatesIn(value: unknown): readonly Template[] {
   if (value instanceof Template) return [value]
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(templatesIn) : []

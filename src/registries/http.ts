@@ -6,7 +6,7 @@ import type { JsonValue, Millis, Provider, ProviderContext, Revocation } from '.
 import type { Secret } from '../core/secret.ts'
 import { createBeside, labelOf } from './create-beside.ts'
 import { type AnswerPlaces, type DeclaredList, HTTP_FIELDS, type HttpConfig, readHttpPlan } from './http-plan.ts'
-import { askable, type DeclaredRequest, nameOf, placeOf } from './http-request.ts'
+import { askable, audiencesIn, type DeclaredRequest, nameOf, placeOf } from './http-request.ts'
 import { asObject } from './json.ts'
 import { valueAt } from './json-pointer.ts'
 import { type Listed, oursOf, revokeListed } from './listed.ts'
@@ -80,6 +80,11 @@ export const http: Provider<HttpConfig> = {
       `the plan has no request that revokes it at ${at}`,
       `Put the entry of ${registry} with that revoke request back into the plan and retire again, or revoke it there by hand.`,
     )
+  },
+
+  permissions({ mint, revoke, list }) {
+    const requests = [mint, revoke, list?.request].flatMap((request) => request ?? [])
+    return [...new Set(requests.flatMap(audiencesIn))].map((identityToken) => ({ identityToken }))
   },
 }
 

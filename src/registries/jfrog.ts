@@ -92,6 +92,8 @@ export const jfrog: Provider<JfrogConfig> = {
     if (expiresAt < issuedAt + life * 1000 - 60_000) throw tooShort(api, oidc, expiresAt, life)
     return { username, password, issuedAt, expiresAt, handle: null }
   },
+
+  permissions: ({ oidc }) => (oidc === null ? [] : [{ identityToken: oidc.audience }]),
 }
 
 /** The platform that a plan names, or the host that the images come from. */

@@ -87,6 +87,8 @@ export const quay: Provider<QuayConfig> = {
     }
     return { username: robot, password, issuedAt, expiresAt, handle: null }
   },
+
+  permissions: ({ audience }) => [{ identityToken: audience }],
 }
 
 /** The Quay that a plan names, or the host that the images come from. */

@@ -37,6 +37,11 @@ export class Template {
     return this.parts.flatMap((part) => (typeof part !== 'string' && 'name' in part ? [part.name] : []))
   }
 
+  /** Audiences of the identity tokens that it asks for. */
+  get audiences(): readonly string[] {
+    return this.parts.flatMap((part) => (typeof part !== 'string' && 'audience' in part ? [part.audience] : []))
+  }
+
   holds(kind: Place['kind']): boolean {
     return this.parts.some((part) => typeof part !== 'string' && part.kind === kind)
   }

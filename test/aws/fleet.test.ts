@@ -113,6 +113,7 @@ describe('send', () => {
       completed: 1,
       errors: 0,
       deliveryTimedOut: 0,
+      requestedAt: clock.now(),
       // Delivery and execution time together (section 5).
       expiresAt: clock.now() + (120 + 60) * 1000,
     })

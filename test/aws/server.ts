@@ -1,5 +1,5 @@
 /**
- * One loopback server that speaks for Secrets Manager and Systems Manager, so that the AWS SDK, the AWS CLI and the
+ * One loopback server that speaks for Secrets Manager, Systems Manager and ECS, so that the AWS SDK, the AWS CLI and the
  * node script work unchanged with `AWS_ENDPOINT_URL`. What AWS would refuse, it refuses.
  */
 
@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../src/core/ports.ts'
+import { EcsDouble } from './ecs.ts'
 import { type Fault, FaultList, type Faults } from './faults.ts'
 import { SecretsManagerDouble } from './secrets-manager.ts'
 import { accessDenied, authenticate, authorize, type Identity } from './signature.ts'
@@ -44,6 +45,7 @@ export interface AwsDouble {
   readonly account: string
   readonly secrets: SecretsManagerDouble
   readonly ssm: SsmDouble
+  readonly ecs: EcsDouble
   readonly faults: Faults
   readonly requests: readonly RecordedRequest[]
   /** Until rotations, rollouts and event handlers that are under way have ended. */
@@ -61,9 +63,10 @@ export async function startAws(options: AwsOptions): Promise<AwsDouble> {
     ...(invokeLambda === undefined ? {} : { invokeLambda }),
   })
   const ssm = new SsmDouble(world, options)
+  const ecs = new EcsDouble(world)
   const faults = new FaultList()
   const requests: RecordedRequest[] = []
-  const services: Services = { secretsmanager: secrets.operations(), ssm: ssm.operations() }
+  const services: Services = { secretsmanager: secrets.operations(), ssm: ssm.operations(), ecs: ecs.operations() }
   const front = { world, services, faults, requests, identities: options.identities ?? null }
   const server = createServer((request, response) => void serve(front, request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -74,6 +77,7 @@ export async function startAws(options: AwsOptions): Promise<AwsDouble> {
     account,
     secrets,
     ssm,
+    ecs,
     faults,
     requests,
     idle: () => world.idle(),
@@ -85,7 +89,7 @@ export async function startAws(options: AwsOptions): Promise<AwsDouble> {
   }
 }
 
-type Service = 'secretsmanager' | 'ssm'
+type Service = 'secretsmanager' | 'ssm' | 'ecs'
 type Services = Readonly<Record<Service, Operations>>
 
 interface Front {
@@ -105,7 +109,11 @@ interface Asked {
   readonly record: RecordedRequest
 }
 
-const TARGETS: Readonly<Record<string, Service>> = { secretsmanager: 'secretsmanager', AmazonSSM: 'ssm' }
+const TARGETS: Readonly<Record<string, Service>> = {
+  secretsmanager: 'secretsmanager',
+  AmazonSSM: 'ssm',
+  AmazonEC2ContainerServiceV20141113: 'ecs',
+}
 
 async function serve(front: Front, request: IncomingMessage, response: ServerResponse): Promise<void> {
   let asked: Asked | null = null
@@ -216,6 +224,12 @@ async function interrupt(front: Front, fault: Fault, asked: Asked, response: Ser
   }
 }
 
+const SERVER_ERRORS: Readonly<Record<Service, string>> = {
+  secretsmanager: 'InternalServiceError',
+  ssm: 'InternalServerError',
+  ecs: 'ServerException',
+}
+
 function refusalOf(
   fault:
     | { kind: 'throttle' | '500' | 'denied' | 'limit' }
@@ -226,9 +240,7 @@ function refusalOf(
     case 'throttle':
       return new AwsRefusal('ThrottlingException', 'Rate exceeded')
     case '500':
-      return service === 'ssm'
-        ? new AwsRefusal('InternalServerError', 'An error occurred on the server side.', 500)
-        : new AwsRefusal('InternalServiceError', 'An error occurred on the server side.', 500)
+      return new AwsRefusal(SERVER_ERRORS[service], 'An error occurred on the server side.', 500)
     case 'denied':
       return accessDenied(identity.name, `${service}:${name}`, subjectOf(input))
     case 'limit':
@@ -239,15 +251,16 @@ function refusalOf(
 }
 
 function subjectOf(input: Json): string {
-  const { SecretId, DocumentName, Name, CommandId } = input
-  return String(SecretId ?? DocumentName ?? Name ?? CommandId ?? '*')
+  const { SecretId, DocumentName, Name, CommandId, cluster } = input
+  return String(SecretId ?? DocumentName ?? Name ?? CommandId ?? cluster ?? '*')
 }
 
 function sendRefusal(response: ServerResponse, { type, message, status }: AwsRefusal): void {
   // Modelled exceptions spell it Message, those of the front spell it message (recorded); SDKs read both.
-  const spelling = /^(AccessDenied|Validation|Serialization|Throttling|UnknownOperation)/.test(type)
-    ? 'message'
-    : 'Message'
+  const spelling =
+    /^(AccessDenied|Validation|Serialization|Throttling|UnknownOperation|ClusterNotFound|Server|Client)/.test(type)
+      ? 'message'
+      : 'Message'
   send(response, status, { __type: type, ...(message === '' ? {} : { [spelling]: message }) })
 }
 

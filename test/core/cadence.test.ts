@@ -70,6 +70,8 @@ function planOf(
     timeout: timeout ?? 0,
     jitter: 30,
     drain: 300,
+    cluster: null,
+    allowEmpty: false,
   }
   return { secret: 's', format: 'dockercfg', registries, fleet: timeout === null ? null : fleet, outputs: [], rotation }
 }

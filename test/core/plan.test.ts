@@ -37,6 +37,8 @@ test('a plan with one registry is read, with its defaults', () => {
     timeout: 3600,
     jitter: 30,
     drain: 300,
+    cluster: null,
+    allowEmpty: false,
   })
 })
 
@@ -216,8 +218,12 @@ test('the secrets that an entry is made from are known by name', () => {
   )
 })
 
-test('what this version does not act on is refused, not ignored', () => {
-  assert.equal(refusal({ ...good, fleet: { ...fleet, cluster: 'prod' } }).code, 'PLAN_UNSUPPORTED')
+test('a cluster is named or given by its ARN, and an empty fleet is accepted only on request', () => {
+  for (const cluster of ['prod', 'arn:aws-cn:ecs:cn-north-1:111122223333:cluster/prod'])
+    assert.equal(read({ ...good, fleet: { ...fleet, cluster } }).fleet?.cluster, cluster)
+  assert.equal(read({ ...good, fleet: { ...fleet, allowEmpty: true } }).fleet?.allowEmpty, true)
+  for (const cluster of ['a b', 'arn:aws:ecs:eu-west-1:111122223333:service/prod', 'x'.repeat(256)])
+    assert.match(refusal({ ...good, fleet: { ...fleet, cluster } }).message, /fleet\.cluster must be the name or ARN/)
 })
 
 test('a plan never pollutes prototypes', () => {

@@ -18,6 +18,7 @@ import type { InstanceSeed, ScriptResult } from '../aws/instances.ts'
 import { SsmDouble } from '../aws/ssm.ts'
 import { World } from '../aws/world.ts'
 import { type InProcessClient, inProcessClient } from '../doubles/in-process.ts'
+import { noCluster } from '../doubles/no-identity.ts'
 import { virtualClock } from '../doubles/virtual-clock.ts'
 
 const SECRET = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/ecs/agent-config-AbCdEf' as SecretArn
@@ -33,6 +34,8 @@ const plan: FleetPlan = {
   timeout: 3600,
   jitter: 0,
   drain: 300,
+  cluster: null,
+  allowEmpty: false,
 }
 
 interface FleetWorld {
@@ -71,7 +74,7 @@ function fleetOf(
     info: (text: string) => notes.push(text),
     warn: (text: string) => notes.push(text),
   }
-  const ports: RolloutPorts = { fleet: createFleet(client as unknown as SSMClient), clock, journal }
+  const ports: RolloutPorts = { fleet: createFleet(client as unknown as SSMClient), cluster: noCluster, clock, journal }
   return { ssm, client, ports, notes, sent: () => ssm.rollouts().length }
 }
 
@@ -122,7 +125,7 @@ test('an instance that rolled back is named with its reason, and the rest counts
   assert.equal(report.onVersion, 3)
   const problem = rolloutProblem(report, plan)
   assert.equal(problem?.code, 'ROLLOUT_INCOMPLETE')
-  assert.match(problem?.message ?? '', /3 of 4 instances .* i-00000000000000002 \(agent-unhealthy\)/)
+  assert.match(problem?.message ?? '', /3 of 4 instances .* i-00000000000000002 \(rolled-back: agent-unhealthy\)/)
 })
 
 test('an exit code of zero without a status line is no proof', async () => {
@@ -249,7 +252,7 @@ async function lookLater(world: FleetWorld, endSeen: number | null = null): Prom
   const [rollout] = world.ssm.rollouts()
   const command = await world.ports.fleet.command(rollout?.order.id ?? '')
   assert.ok(command)
-  return await reportOn(world.ports, command, VERSION, endSeen)
+  return await reportOn(world.ports, plan, command, VERSION, endSeen)
 }
 
 test('a green rollout asks nobody who is still there', async () => {
@@ -324,7 +327,7 @@ test('nobody is asked for while the command runs, nor for half of a very large f
   assert.match(rolloutProblem(report, plan)?.hint ?? '', /could not be found out: 2501 are too many to ask for\.$/)
   const command = await world.ports.fleet.command(report.commandId)
   assert.ok(command)
-  const running = await reportOn(world.ports, { ...command, status: 'InProgress' }, VERSION, null)
+  const running = await reportOn(world.ports, plan, { ...command, status: 'InProgress' }, VERSION, null)
   assert.deepEqual([running.left, running.leftUnknown], [[], null])
   assert.equal(asked(world, 'DescribeInstanceInformation'), 0)
 })
@@ -384,4 +387,66 @@ test('problems of a large fleet that are listed late are waited for, also those 
   const report = await rollOut(ports, plan, SECRET, VERSION, { again: true })
   assert.equal(report.stragglers.length, 4)
   assert.equal(report.onVersion, 596)
+})
+
+/** The container instances of cluster prod: those with a number, long there. */
+function clusterOf(world: FleetWorld, ...numbers: readonly number[]): RolloutPorts {
+  const registeredAt = world.ports.clock.now() - 86_400_000
+  const instances = async function* () {
+    for (const number of numbers)
+      yield { instanceId: `i-${number.toString(16).padStart(17, '0')}`, registeredAt, connected: true }
+  }
+  return { ...world.ports, cluster: { instances } }
+}
+
+for (const count of [3, 600]) {
+  test(`a rollout of ${count} instances is green only when its cluster has no other ones`, async () => {
+    const world = published(fleetOf(count))
+    const numbers = Array.from({ length: count }, (_, index) => index)
+    const prod = { ...plan, cluster: 'prod' }
+    const covered = await rollOut(clusterOf(world, ...numbers), prod, SECRET, VERSION, { again: true })
+    assert.equal(rolloutProblem(covered, prod), null)
+    assert.deepEqual([covered.coverage?.instances, covered.coverage?.elsewhere], [count, 0])
+    world.ssm.register({ id: 'i-00000000000fffff0' })
+    const ports = clusterOf(world, ...numbers, 0xfffff0, 0xfffff1)
+    const report = await rollOut(ports, prod, SECRET, VERSION, { again: true })
+    assert.deepEqual(
+      report.coverage?.uncovered.map(({ outcome }) => outcome),
+      ['not-tagged', 'not-managed'],
+    )
+    assert.match(
+      rolloutProblem(report, prod)?.message ?? '',
+      /Of \d+ container instances of cluster prod 2 were no target/,
+    )
+  })
+}
+
+test('a rollout of an earlier time is not followed when another version was rolled out since', async () => {
+  const world = published(fleetOf(2))
+  const other = '00000000-0000-4000-8000-000000000003' as VersionId
+  const first = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  await rollOut(world.ports, plan, SECRET, other, { again: false })
+  const back = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  assert.notEqual(back, first)
+  assert.equal(await startRollout(world.ports, plan, SECRET, VERSION, { again: false }), back)
+  assert.equal(world.sent(), 3)
+})
+
+test('a rollout of another secret with the same document is none of ours', async () => {
+  const world = published(fleetOf(2))
+  const other = SECRET.replace('prod', 'test') as SecretArn
+  await startRollout(world.ports, plan, other, VERSION, { again: false })
+  const ours = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  await startRollout(world.ports, plan, other, VERSION, { again: true })
+  assert.equal(await startRollout(world.ports, plan, SECRET, VERSION, { again: false }), ours)
+})
+
+test('a rollout that cannot end in time says so once it knows how many instances match, and goes on', async () => {
+  const world = published(fleetOf(60))
+  const slow = { ...plan, maxConcurrency: '1', timeout: 300, jitter: 30 }
+  const report = await rollOut(world.ports, slow, SECRET, VERSION, { again: true })
+  assert.equal(report.onVersion, 60)
+  const told = world.notes.filter((note) => note.startsWith('This rollout may not end in time'))
+  assert.equal(told.length, 1)
+  assert.match(told[0] ?? '', /the last of 60 waves would begin after 29 min 30 s, later than fleet\.timeout \(5 min\)/)
 })

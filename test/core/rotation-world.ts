@@ -20,7 +20,7 @@ import { readStoredConfig, resolveImage } from '../../src/core/stored-config.ts'
 import { SecretsManagerDouble } from '../aws/secrets-manager.ts'
 import { World } from '../aws/world.ts'
 import { type InProcessClient, inProcessClient } from '../doubles/in-process.ts'
-import { noIdentity, noObjects } from '../doubles/no-identity.ts'
+import { noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
 import { type VirtualClock, virtualClock } from '../doubles/virtual-clock.ts'
 
 export interface Token {
@@ -98,6 +98,7 @@ export function startWorld(options: { ttl?: number; text?: string; nodes?: numbe
     ports: {
       store: createSecretStore(client as unknown as SecretsManagerClient),
       fleet: fleetOf(() => world),
+      cluster: noCluster,
       http: { send: async () => ({ kind: 'unreachable', reason: 'no network in this test' }) },
       clock,
       journal,
@@ -159,6 +160,8 @@ function planFor(world: () => TestWorld, ttl: number): Plan {
       timeout: 3600,
       jitter: 0,
       drain: 300,
+      cluster: null,
+      allowEmpty: false,
     },
     rotation: null,
   }
@@ -249,6 +252,7 @@ function fleetOf(world: () => TestWorld): Fleet {
         completed: nodes.length,
         errors,
         deliveryTimedOut,
+        requestedAt: now,
         expiresAt: now + 3_600_000,
       }
       commands.unshift({ command, invocations })
@@ -260,6 +264,10 @@ function fleetOf(world: () => TestWorld): Fleet {
     invocations: async function* (id, status) {
       const found = commands.find(({ command }) => command.id === id)?.invocations ?? []
       yield* found.filter((invocation) => status === undefined || invocation.status === status)
+    },
+    targets: async function* (id) {
+      for (const { instanceId } of commands.find(({ command }) => command.id === id)?.invocations ?? [])
+        yield instanceId
     },
     known: async (ids) => new Set(ids.filter((id) => world().nodes.some((node) => node.id === id && !node.gone))),
     cancel: async () => undefined,

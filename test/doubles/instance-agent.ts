@@ -19,6 +19,8 @@ export type Variables = ReadonlyMap<string, string>
 export class AgentDouble {
   /** Decides how the agent fares with the variables that it is started with. */
   health: (variables: Variables) => AgentHealth = () => 'healthy'
+  /** How often its introspection was asked, whether it ran or not. */
+  asked = 0
   /** How often the agent was started. */
   starts = 0
   readonly #configFiles: readonly string[]
@@ -35,6 +37,7 @@ export class AgentDouble {
     this.#configFiles = configFiles
     this.#arn = `arn:aws:ecs:eu-central-1:111122223333:container-instance/${instanceId}`
     this.#introspection = createServer((request, response) => {
+      this.asked += 1
       const health = this.#loaded === null ? null : this.health(this.#loaded)
       const dead = health === null || (health === 'flaps' && this.#answers++ % 2 === 1)
       if (dead) {

@@ -1,6 +1,6 @@
 /** A place that nobody vouches for: neither a workflow nor an AWS role. */
 
-import type { ObjectStore, ProviderContext } from '../../src/core/ports.ts'
+import type { Cluster, ObjectStore, ProviderContext } from '../../src/core/ports.ts'
 
 export const noIdentity: Pick<ProviderContext, 'identityToken' | 'signAws'> = {
   identityToken: async () => {
@@ -8,6 +8,14 @@ export const noIdentity: Pick<ProviderContext, 'identityToken' | 'signAws'> = {
   },
   signAws: async () => {
     throw new Error('there are no AWS credentials here')
+  },
+}
+
+/** A place without ECS. */
+export const noCluster: Cluster = {
+  // biome-ignore lint/correctness/useYield: it never comes to that
+  instances: async function* () {
+    throw new Error('there is no ECS here')
   },
 }
 

@@ -21,7 +21,7 @@ test('one node does not come back', async (t) => {
   matchSnapshot(t, stage, [...actionParts(run), ...requestParts(stage, ['operator', 'node'], from)])
 
   const rows = run.summary.split('\n').filter((line) => line.startsWith('| i-'))
-  assert.match(rows[0] ?? '', new RegExp(`^\\| ${node.id} \\| no \\|`))
+  assert.match(rows[0] ?? '', new RegExp(`^\\| ${node.id} \\| rolled-back \\|`))
   assert.ok(await stage.pulls(old), 'the old credential was revoked while an instance uses it')
   assert.equal(node.credentialFor(stage.probe)?.username, old.username)
   assert.equal(stage.gitlab.deployTokens().length, 2)

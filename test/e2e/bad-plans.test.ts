@@ -65,9 +65,9 @@ actionRefuses([
     inputs: (stage) => planFile(stage, gitlabPlan(stage).replace('provider: gitlab', 'provider: gitlap')),
   },
   {
-    what: 'a field of a later version',
-    code: 'PLAN_UNSUPPORTED',
-    says: /fleet\.cluster, which this version does not act on yet/,
+    what: 'a cluster that does not exist',
+    code: 'CLUSTER_MISSING',
+    says: /no active ECS cluster prod in this account and Region/,
     inputs: (stage) => planFile(stage, `${gitlabPlan(stage).trimEnd()}\n  cluster: prod\n`),
   },
 ])
@@ -100,6 +100,20 @@ cliRefuses([
     says: /no command rotat.* Did you mean rotate\?/,
     exit: 2,
     argv: () => ['rotat'],
+  },
+  {
+    what: 'a rollback with nobody to ask',
+    code: 'USAGE',
+    says: /no terminal to ask on.* Say --yes if you mean it/,
+    exit: 2,
+    argv: (stage) => ['rollback', ...planOption(stage)],
+  },
+  {
+    what: 'a number of instances that is none',
+    code: 'USAGE',
+    says: /--instances is not a number/,
+    exit: 2,
+    argv: (stage) => ['plan', ...planOption(stage), '--instances', 'many'],
   },
   {
     what: 'an option that does not exist',

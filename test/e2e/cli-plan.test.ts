@@ -62,6 +62,12 @@ Reload
   timeout   1 h
   drain     5 min
 
+How long that takes, for example
+  10 instances      1 at a time, 10 waves, about 5 min, 1 h 25 min at most
+  100 instances     10 at a time, 13 waves, about 6 min 30 s, 1 h 25 min at most
+  1,000 instances   100 at a time, 16 waves, about 8 min, 1 h 25 min at most
+  10,000 instances  1,000 at a time, 19 waves, about 9 min 30 s, 1 h 25 min at most
+
 Retire, when every instance has the new version and the drain time is over
   ghcr.io              left alone: whoever made it revokes it
   registry.gitlab.com  the old credential is revoked
@@ -150,4 +156,24 @@ test('the secret’s own schedule: plan --live and status find it unsafe, rotate
   const refused = await cliCommand(stage, ['rotate', '--plan', same, '--json'])
   assert.deepEqual([refused.exitCode, JSON.parse(refused.stdout).error.code], [1, 'CADENCE_UNSAFE'])
   assert.equal(stage.aws.requests.length, before)
+})
+
+test('for a number of instances the plan tells how long a rollout takes, and fails when it does not end in time', async (t) => {
+  const safe = PLAN.replace(/^rotation.*/m, '').replace('maxErrors: 5%', "maxConcurrency: '20'")
+  const small = await offline(t, safe)('--instances', '1000', '--json')
+  const { ok, instances, pace } = JSON.parse(small.stdout)
+  assert.deepEqual([small.exitCode, ok, instances, pace.length, pace[0].verdict], [0, true, 1000, 1, 'fits'])
+  const large = await offline(t, safe)('--instances', '20000')
+  assert.equal(large.exitCode, 1)
+  assert.match(large.stdout, /^How long that takes\n {2}20,000 instances {2}20 at a time, 1004 waves/m)
+  assert.match(large.stdout, /raise\s+fleet\.maxConcurrency to 1%, or raise fleet\.timeout to 502m/)
+})
+
+test('plan --live counts the container instances of the cluster', async (t) => {
+  const stage = await setStage(t, { instances: 0, config: rotatedByGitlab })
+  stage.aws.ecs.register('prod', ...Array.from({ length: 130 }, (_, index) => ({ instanceId: `i-${index}` })))
+  const plan = `${gitlabPlan(stage).trimEnd()}\n  cluster: prod\n`
+  const live = await cliCommand(stage, ['plan', '--plan', stage.file('plan.yaml', plan), '--live', '--json'])
+  const { instances, pace } = JSON.parse(live.stdout)
+  assert.deepEqual([instances, pace[0].concurrency, pace[0].waves], [130, 3, 45])
 })

@@ -37,6 +37,8 @@ const ROLLOUT = [
   'DescribeInstanceInformation',
 ]
 
+const COVERAGE = ['ListContainerInstances', 'DescribeContainerInstances']
+
 /** What README and docs/lambda.md say that each actor must be allowed, and nothing more. */
 export const ALLOWED = {
   operator: [
@@ -44,6 +46,7 @@ export const ALLOWED = {
       (name) => `secretsmanager:${name}`,
     ),
     ...ROLLOUT.map((name) => `ssm:${name}`),
+    ...COVERAGE.map((name) => `ecs:${name}`),
   ],
   rotate: ['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage'].map(
     (name) => `secretsmanager:${name}`,
@@ -51,6 +54,7 @@ export const ALLOWED = {
   react: [
     ...['DescribeSecret', 'GetSecretValue'].map((name) => `secretsmanager:${name}`),
     ...ROLLOUT.map((name) => `ssm:${name}`),
+    ...COVERAGE.map((name) => `ecs:${name}`),
   ],
   node: ['secretsmanager:GetSecretValue'],
 } as const satisfies Readonly<Record<string, readonly string[]>>

@@ -1,7 +1,7 @@
 /** Every call that the product makes, numbered in order; the ones that a schedule names are struck by their fault. */
 
 import type { Millis } from '../../src/core/ports.ts'
-import { type CallSort, type FaultKind, nature, type Strike, strikes } from './faults.ts'
+import { type CallSort, type FaultKind, nature, type Strikes, strikes } from './faults.ts'
 import type { Timeline } from './timeline.ts'
 
 export interface CallRecord {
@@ -63,19 +63,14 @@ export class Calls {
   edit: () => Promise<void> | void = () => undefined
   tell: ((line: string) => void) | null = null
   readonly #timeline: Timeline
-  readonly #strikes: ReadonlyMap<number, FaultKind>
+  readonly #strikes: Strikes
   readonly #seed: number
   #made = 0
 
-  constructor(timeline: Timeline, planned: readonly Strike[], seed: number) {
+  constructor(timeline: Timeline, strikes: Strikes, seed: number) {
     this.#timeline = timeline
-    this.#strikes = new Map(planned.map(({ call, fault }) => [call, fault]))
+    this.#strikes = strikes
     this.#seed = seed
-  }
-
-  /** How many of the planned faults had a call to strike. */
-  get struck(): number {
-    return [...this.#strikes.keys()].filter((call) => call < this.records.length).length
   }
 
   async make<T>(invocation: Invocation, sort: CallSort, name: string, ways: Ways<T>): Promise<T> {
@@ -145,7 +140,7 @@ export class Calls {
       return null
     }
     const number = this.records.push(record) - 1
-    const fault = this.#strikes.get(number) ?? null
+    const fault = this.#strikes(number, record.sort)
     this.tell?.(
       `${String(number).padStart(4)}  ${record.by}: ${record.name}${fault === null ? '' : `   <<< ${fault.toUpperCase()}`}`,
     )

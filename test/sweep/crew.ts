@@ -3,10 +3,11 @@
 import { Worker } from 'node:worker_threads'
 import type { Violation } from './watch.ts'
 
-/** `from` and `of`: of so many equal parts this one is number `from`. */
-export type Part =
+/** `from` and `of`: of so many equal parts this one is number `from`. `whole`: nothing is left out that was seen before. */
+export type Part = { readonly whole: boolean } & (
   | { readonly kind: 'singles'; readonly names: readonly string[]; readonly from: number; readonly of: number }
   | { readonly kind: 'pairs'; readonly count: number; readonly seed: number }
+)
 
 export type Told =
   | { readonly kind: 'broken'; readonly id: string; readonly violations: readonly Violation[] }

@@ -101,6 +101,14 @@ export interface Strike {
   readonly fault: FaultKind
 }
 
+/** What happens to a call, by its number and sort; null: nothing. */
+export type Strikes = (call: number, sort: CallSort) => FaultKind | null
+
+export function planned(list: readonly Strike[]): Strikes {
+  const byCall = new Map(list.map(({ call, fault }) => [call, fault]))
+  return (call) => byCall.get(call) ?? null
+}
+
 /** `a:12.lost1+17.kill`: enough to run the same schedule again. */
 export function scheduleId(scenario: string, strikes: readonly Strike[]): string {
   return `${scenario}:${strikes.map(({ call, fault }) => `${call}.${fault}`).join('+')}`

@@ -1,6 +1,7 @@
 /**
- * `npm run sweep -- [--json] [--pairs N] [--seed N] [--only SCENARIOS] [--threads N] [--first]`: all single faults, then
- * N pairs. `--first` ends at the first broken promise; `--replay ID` runs one schedule and shows a trace. The last line
+ * `npm run sweep -- [--json] [--pairs N] [--seed N] [--only SCENARIOS] [--threads N] [--whole] [--first]`: all single faults,
+ * then N pairs. `--whole` ends every schedule with its clean rotations, also where the world is like one that was seen
+ * to end well; `--first` ends at the first broken promise; `--replay ID` runs one schedule and shows a trace. The last line
  * of stdout tells the numbers; exit 1 on any broken promise, 2 when a schedule cannot be read.
  */
 
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     pairs: { type: 'string', default: '4000' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
+    whole: { type: 'boolean', default: false },
     threads: { type: 'string', default: '2' },
     first: { type: 'boolean', default: false },
     replay: { type: 'string' },
@@ -46,11 +48,12 @@ async function sweep(): Promise<0 | 1> {
   const numbers = Array.from({ length: threads }, (_, number) => number)
   const names = values.only === undefined ? NAMES : NAMES.filter((name) => values.only?.includes(name))
   const parts: readonly (readonly Part[])[] = [
-    numbers.map((from) => ({ kind: 'singles', names, from, of: threads })),
+    numbers.map((from) => ({ kind: 'singles', names, from, of: threads, whole: values.whole })),
     numbers.map((number) => ({
       kind: 'pairs',
       count: Math.ceil(Number(values.pairs) / threads),
       seed: Number(values.seed) * 1000 + number,
+      whole: values.whole,
     })),
   ]
   const counts = { schedules: 0, violations: 0 }

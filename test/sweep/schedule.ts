@@ -1,7 +1,8 @@
 /** Runs one schedule: the start with its faults, Secrets Manager's own retries, then two clean rotations. */
 
 import type { CallRecord } from './calls.ts'
-import { type Strike, scheduleId } from './faults.ts'
+import { planned, type Strike, scheduleId } from './faults.ts'
+import { SMALL } from './layout.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import type { Violation } from './watch.ts'
 import { SweepWorld } from './world.ts'
@@ -29,7 +30,7 @@ export async function runSchedule(
 ): Promise<Outcome> {
   const scenario = SCENARIOS[name]
   if (scenario === undefined) throw new Error(`There is no scenario ${name}.`)
-  const world = new SweepWorld({ ...scenario.setup, strikes, tell })
+  const world = new SweepWorld({ ...scenario.setup, layout: SMALL, strikes: planned(strikes), tell })
   const begun = world.timeline.now()
   scenario.start(world)
   await world.rest()
@@ -46,7 +47,7 @@ export async function runSchedule(
     id: scheduleId(name, strikes),
     violations: [...before, ...after],
     calls: world.calls.records,
-    whole: world.calls.struck === strikes.length,
+    whole: strikes.every(({ call }) => call < world.calls.records.length),
   }
 }
 

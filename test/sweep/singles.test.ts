@@ -9,7 +9,7 @@ import { REGRESSIONS } from './regressions.ts'
 import { runSchedule } from './schedule.ts'
 
 test('no single fault, at any call, breaks a promise', async () => {
-  const parts = [0, 1].map((from) => ({ kind: 'singles' as const, names: NAMES, from, of: 2 }))
+  const parts = [0, 1].map((from) => ({ kind: 'singles' as const, names: NAMES, from, of: 2, whole: false }))
   const { schedules, broken } = await explore(parts)
   assert.deepEqual(broken, [], 'npm run sweep -- --replay ID shows what happens')
   assert.ok(schedules > 4_000, `${schedules} schedules only`)

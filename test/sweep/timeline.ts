@@ -14,6 +14,7 @@ export class Timeline implements Clock {
   #now = START
   /** The earliest first; of those at the same time the one that was set first. */
   readonly #timers: Timer[] = []
+  #beat: { readonly ms: Millis; readonly ring: () => void; at: Millis } | null = null
 
   now(): Millis {
     return this.#now
@@ -42,13 +43,26 @@ export class Timeline implements Clock {
       await setImmediate()
       const next = this.#timers.shift()
       if (next === undefined) return
-      this.#now = next.at
+      this.#goTo(next.at)
       next.ring()
     }
   }
 
+  /** Rings at the same distance for ever, and keeps nobody waiting. */
+  every(ms: Millis, ring: () => void): void {
+    this.#beat = { ms, ring, at: this.#now + ms }
+  }
+
+  #goTo(at: Millis): void {
+    for (const beat = this.#beat; beat !== null && beat.at <= at; beat.at += beat.ms) {
+      this.#now = beat.at
+      beat.ring()
+    }
+    this.#now = at
+  }
+
   /** Nobody may be waiting. */
   advanceTo(at: Millis): void {
-    this.#now = Math.max(this.#now, at)
+    this.#goTo(Math.max(this.#now, at))
   }
 }

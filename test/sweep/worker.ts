@@ -9,7 +9,7 @@ import type { Known } from './schedule.ts'
 Error.stackTraceLimit = 0
 
 const part: Part = workerData
-const known: Known = new Map()
+const known: Known | null = part.whole ? null : new Map()
 let schedules = 0
 for await (const { id, violations } of part.kind === 'singles' ? singles(part, known) : pairs(part, known)) {
   schedules += 1

@@ -8,14 +8,12 @@ import type { SSMClient } from '@aws-sdk/client-ssm'
 import { type BatchResponse, createReactHandler } from '../../lambda/react-handler.ts'
 import { createRotateHandler, type LambdaWorld } from '../../lambda/rotate-handler.ts'
 import { createFleet } from '../../src/aws/fleet.ts'
+
 import { createSecretStore } from '../../src/aws/secret-store.ts'
 import { asPullAuthError } from '../../src/core/errors.ts'
 import { type JobPorts, type JobReport, runJob } from '../../src/core/job.ts'
 import { mintLabel } from '../../src/core/mint-label.ts'
-import { type Plan, readPlan } from '../../src/core/plan.ts'
 import type { Journal, Millis, VersionId } from '../../src/core/ports.ts'
-import { Secret } from '../../src/core/secret.ts'
-import { mergeEntries, readStoredConfig } from '../../src/core/stored-config.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
 import { createPullVerifier } from '../../src/registries/verify.ts'
 import { secretReader } from '../../src/wiring.ts'
@@ -25,19 +23,34 @@ import type { RotationEvent, StoredSecret } from '../aws/stored-secret.ts'
 import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
 import { type AwsEvent, World } from '../aws/world.ts'
 import { createGitlab, type DeployToken } from '../doubles/gitlab.ts'
-import { noIdentity, noObjects } from '../doubles/no-identity.ts'
-import { createRegistry } from '../doubles/registry.ts'
+import { noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
+import { createRegistry, type Registry } from '../doubles/registry.ts'
+import { SERVICE } from '../doubles/token-service.ts'
 import { Calls, Invocation } from './calls.ts'
 import { awsClient, plainHttp, type Site } from './clients.ts'
 import { loginsIn, supersededIn, unmanagedOf } from './config-text.ts'
-import type { Strike } from './faults.ts'
+import type { Strikes } from './faults.ts'
+import {
+  CONTENT,
+  DOCUMENT,
+  FIRST_VERSION,
+  GITLAB,
+  IMAGE,
+  KEPT,
+  type Layout,
+  ROOT,
+  SECRET,
+  tokenText,
+  uuid,
+} from './layout.ts'
 import { Ledger } from './ledger.ts'
 import { Node } from './node.ts'
 import { Queue } from './queue.ts'
 import { START, Timeline } from './timeline.ts'
-import { MARK, Watch } from './watch.ts'
+import { Watch } from './watch.ts'
 
 export interface Setup {
+  readonly layout: Layout
   /** Whether Secrets Manager has a rotation function for the secret, and events reach the event function. */
   readonly functions: boolean
   /** How often Secrets Manager tries a rotation, and after what time again. */
@@ -45,91 +58,15 @@ export interface Setup {
   readonly retryAfter?: Millis
   /** Orders calls that are made at once. */
   readonly seed: number
-  readonly strikes: readonly Strike[]
+  readonly strikes: Strikes
   readonly tell: ((line: string) => void) | null
 }
 
-const SECRET = 'prod/ecs/agent-config'
-const ROOT = { name: 'prod/gitlab/root', token: `glpat-${MARK}-root` }
-const KEPT = { name: 'prod/kept/pull', username: 'keeper', password: `${MARK}-kept` }
-const GITLAB = '127.0.0.1:8080'
-/** Registry keys: one whose tokens are minted, one whose credential a person keeps. */
-const MINTED_KEY = '127.0.0.2:5000'
-const KEPT_KEY = '127.0.0.3:5000'
-const MANAGED = [MINTED_KEY, KEPT_KEY]
-const DOCUMENT = 'ecs-pull-auth-reload'
 const FUNCTION = 'arn:aws:lambda:eu-west-1:111122223333:function:ecs-pull-auth-rotate'
-const TTL_HOURS = 12
-const HOUR: Millis = 3_600_000
 /** The functions' timeout. */
 const FUNCTION_TIME: Millis = 60_000
 /** A workflow's job that gets no answer is cancelled after a while. */
 const JOB_TIME: Millis = 60 * 60_000
-
-const PLAN: Plan = readPlan(
-  {
-    version: 1,
-    secret: SECRET,
-    registries: {
-      [MINTED_KEY]: {
-        provider: 'gitlab',
-        url: `http://${GITLAB}`,
-        group: 'acme',
-        root: ROOT.name,
-        ttl: `${TTL_HOURS}h`,
-        probe: `${MINTED_KEY}/acme/app:stable`,
-      },
-      [KEPT_KEY]: { provider: 'static', credential: KEPT.name, probe: `${KEPT_KEY}/acme/app:stable` },
-    },
-    fleet: { targets: { 'tag:ecs-pull-auth': ['prod'] }, maxConcurrency: '2', jitter: '1s', timeout: '30m' },
-  },
-  'of the sweep',
-  PROVIDERS,
-)
-
-/** The parameters of deploy/document.json; what the script does is in node.ts. */
-const CONTENT = JSON.stringify({
-  schemaVersion: '2.2',
-  parameters: {
-    secretArn: { type: 'String', interpolationType: 'ENV_VAR', allowedPattern: '^arn:aws:secretsmanager:.+$' },
-    versionId: { type: 'String', interpolationType: 'ENV_VAR', allowedPattern: '^(any|[A-Za-z0-9-]{32,64})$' },
-    mode: { type: 'String', interpolationType: 'ENV_VAR', allowedValues: ['auth-only', 'replace'] },
-    jitterSeconds: { type: 'String', interpolationType: 'ENV_VAR', allowedPattern: '^[0-9]+$' },
-  },
-  mainSteps: [
-    { action: 'aws:runShellScript', name: 'reload', inputs: { runCommand: ['reload'], timeoutSeconds: '600' } },
-  ],
-})
-
-const FIRST_VERSION = uuid('f', 1) as VersionId
-const OWN = 'ECS_CLUSTER=prod\n# kept as it is\nECS_RESERVED_MEMORY=256\n'
-
-/** The stored config as an earlier rotation left it at START. */
-const FIRST_TEXT = (() => {
-  const mirror = `ECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA={"mirror.acme.example":{"auth":"bWlycm9yOmtlcHQ="}}\n`
-  const config = readStoredConfig(new Secret(OWN + mirror), SECRET)
-  const entry = { issuedAt: START, expiresAt: null, handle: null }
-  const handle = { api: `http://${GITLAB}/api/v4`, scope: 'groups/acme', id: 1, root: ROOT.name }
-  const expiresAt = START + TTL_HOURS * HOUR
-  const entries = [
-    { ...entry, registry: MINTED_KEY, provider: 'gitlab', expiresAt, handle },
-    { ...entry, registry: KEPT_KEY, provider: 'static' },
-  ]
-  const credentials = [
-    { registry: MINTED_KEY, username: 'gitlab+deploy-token-1', password: new Secret(tokenText(1)) },
-    { registry: KEPT_KEY, username: KEPT.username, password: new Secret(KEPT.password) },
-  ]
-  const state = { entries, superseded: [] }
-  return mergeEntries(config, credentials, { format: 'dockercfg', state, name: SECRET }).text.reveal()
-})()
-
-function tokenText(n: number): string {
-  return `gldt-${MARK}-${n}`
-}
-
-function uuid(kind: string, n: number): string {
-  return `${kind.repeat(8)}-0000-4000-8000-${String(n).padStart(12, '0')}`
-}
 
 export class SweepWorld {
   readonly timeline = new Timeline()
@@ -149,10 +86,12 @@ export class SweepWorld {
   readonly #rotationTokens = new Set<string>()
   readonly #counts = new Map<string, number>()
   #edits = 0
+  #registry: Registry | null = null
   #tokens: () => readonly DeployToken[] = () => []
 
   constructor(setup: Setup) {
     const { timeline, ledger } = this
+    const { layout } = setup
     this.#setup = setup
     this.calls = new Calls(timeline, setup.strikes, setup.seed)
     this.calls.edit = () => this.edit()
@@ -170,13 +109,13 @@ export class SweepWorld {
       retryAfter: setup.retryAfter ?? 60_000,
       invokeLambda: (_, event) => this.#rotate(event),
     })
-    this.stored = this.#secrets.create(SECRET, FIRST_TEXT, FIRST_VERSION)
+    this.stored = this.#secrets.create(SECRET, layout.firstText, FIRST_VERSION)
     this.#secrets.create(ROOT.name, ROOT.token, uuid('e', 1))
     const { username, password } = KEPT
     this.#secrets.create(KEPT.name, JSON.stringify({ username, password }), uuid('e', 2))
     if (setup.functions) this.#secrets.configureRotation(SECRET, FUNCTION)
 
-    const ids = ['i-0a11c0ffee0000001', 'i-0a11c0ffee0000002', 'i-0a11c0ffee0000003']
+    const ids = layout.instances
     this.#ssm = new SsmDouble(this.#aws, {
       instances: ids.map((id) => ({ id, tags: { 'ecs-pull-auth': 'prod' } })),
       visibility: { command: 0, counters: 0, invocations: 0 },
@@ -192,18 +131,18 @@ export class SweepWorld {
         invocation: (name: string) => this.#invocation(name, 600_000, async () => undefined),
         onLoaded: (node: Node) => this.watch.loaded(node),
       }
-      return new Node(id, FIRST_TEXT, FIRST_VERSION, parts)
+      return new Node(id, layout.firstText, FIRST_VERSION, parts)
     })
     this.watch = new Watch({
       timeline,
       ledger,
       nodes: this.nodes,
-      managed: MANAGED,
-      leastLife: (PLAN.fleet?.timeout ?? 0) * 1000,
+      managed: layout.managed,
+      leastLife: (layout.plan.fleet?.timeout ?? 0) * 1000,
       textAt: (label) => this.stored.text(label),
     })
     this.#sites = this.#openSites()
-    this.watch.edited(FIRST_TEXT)
+    this.watch.edited(layout.firstText)
     this.calls.tell = setup.tell
     this.watch.tell = setup.tell
     ledger.onRemoved = (account) => this.watch.revoked(account)
@@ -236,7 +175,7 @@ export class SweepWorld {
       info: (message, detail) => this.watch.printed(`${message} ${JSON.stringify(detail ?? {})}`),
       warn: (message, detail) => this.watch.printed(`${message} ${JSON.stringify(detail ?? {})}`),
     }
-    const job = runJob(this.#ports(invocation, journal), PLAN, version as VersionId, given).then(
+    const job = runJob(this.#ports(invocation, journal), this.#setup.layout.plan, version as VersionId, given).then(
       (report) => this.#finished(version, report),
       (thrown) => this.#failed(version, thrown),
     )
@@ -262,6 +201,22 @@ export class SweepWorld {
     this.calls.armed = false
   }
 
+  /** Whether an instance gets a manifest with what its agent has loaded, asked as dockerd asks. */
+  pulls({ loaded }: Node, key: string): boolean {
+    const login = loginsIn(loaded).get(key)
+    if (login === undefined) return false
+    const [repository, tag] = IMAGE.split(':')
+    const scope = `service=${SERVICE}&scope=repository:${repository}:pull&account=${login.username}`
+    const basic = `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
+    const ask = (path: string, headers: Readonly<Record<string, string>>) =>
+      this.#registry?.answer({ method: 'GET', path, headers: { host: key, ...headers }, body: '' })
+    const granted = ask(`/token?${scope}`, { authorization: basic })
+    if (granted?.status !== 200) return false
+    const authorization = `Bearer ${JSON.parse(String(granted.body)).token}`
+    const accept = 'application/vnd.oci.image.index.v1+json'
+    return ask(`/v2/${repository}/manifests/${tag}`, { authorization, accept })?.status === 200
+  }
+
   /** Until everything has come to rest. */
   async rest(): Promise<void> {
     await this.timeline.run()
@@ -282,7 +237,7 @@ export class SweepWorld {
       const text = this.stored.text(id)
       const superseded =
         text === null ? [] : supersededIn(text).map((id) => this.#tokens().some((one) => one.id === id))
-      return [labels, logins(text), superseded, text === null ? null : unmanagedOf(text, MANAGED)]
+      return [labels, logins(text), superseded, text === null ? null : unmanagedOf(text, this.#setup.layout.managed)]
     })
     const living = this.ledger
       .all()
@@ -353,7 +308,7 @@ export class SweepWorld {
   #lambdaWorld(invocation: Invocation): LambdaWorld {
     return {
       clock: this.timeline,
-      plan: async () => PLAN,
+      plan: async () => this.#setup.layout.plan,
       wire: (journal) => this.#ports(invocation, journal),
       log: (line) => this.#log(line),
     }
@@ -389,6 +344,7 @@ export class SweepWorld {
       providers: PROVIDERS,
       readSecret: secretReader(store, clock),
       objects: noObjects,
+      cluster: noCluster,
       ...noIdentity,
     }
   }
@@ -468,14 +424,18 @@ export class SweepWorld {
     this.#tokens = gitlab.deployTokens
     const onPull = (username: string) => ledger.pulled(username)
     const registry = createRegistry({ tokens: ledger, now, onPull })
-    const expires = new Date(START + TTL_HOURS * HOUR).toISOString()
-    const name = `${mintLabel(SECRET, FIRST_VERSION, START)}#first`
+    this.#registry = registry
+    const { minted, managed, life } = this.#setup.layout
     const create = {
       method: 'POST',
       path: '/api/v4/groups/acme/deploy_tokens',
       headers: { 'private-token': ROOT.token, 'content-type': 'application/json' },
     }
-    gitlab.answer({ ...create, body: JSON.stringify({ name, scopes: ['read_registry'], expires_at: expires }) })
+    for (const key of minted) {
+      const name = `${mintLabel(SECRET, FIRST_VERSION, START)}#${key}`
+      const body = { name, scopes: ['read_registry'], expires_at: new Date(START + life).toISOString() }
+      gitlab.answer({ ...create, body: JSON.stringify(body) })
+    }
     ledger.add({ username: KEPT.username, password: KEPT.password, pulls: ['acme/*'], expiresAt: null })
     const list = { ...create, method: 'GET', path: `${create.path}?active=true&per_page=100&page=1`, body: '' }
     let before = gitlab.answer(list)
@@ -496,11 +456,7 @@ export class SweepWorld {
         return answer
       },
     })
-    return new Map([
-      [GITLAB, gitlabSite],
-      [MINTED_KEY, registrySite()],
-      [KEPT_KEY, registrySite()],
-    ])
+    return new Map([[GITLAB, gitlabSite], ...managed.map((key): [string, Site] => [key, registrySite()])])
   }
 }
 

@@ -7,7 +7,7 @@ import reloadDocument from '../../../deploy/document.json' with { type: 'json' }
 import { type AwsDouble, startAws } from '../../../test/aws/server.ts'
 import { type GitlabDouble, startGitlab } from '../../../test/doubles/gitlab.ts'
 import { type Instance, runnerOn, startInstance } from '../../../test/doubles/instance.ts'
-import { noIdentity, noObjects } from '../../../test/doubles/no-identity.ts'
+import { noCluster, noIdentity, noObjects } from '../../../test/doubles/no-identity.ts'
 import { type RegistryDouble, startRegistry } from '../../../test/doubles/registry.ts'
 import { createTokenStore } from '../../../test/doubles/tokens.ts'
 import { createClients } from '../../aws/clients.ts'
@@ -152,6 +152,7 @@ function connectTo(aws: AwsDouble, journal: Journal, stopped: AbortSignal): JobP
     verify: createPullVerifier(http, systemClock),
     readParameter: async () => '',
     objects: noObjects,
+    cluster: noCluster,
     ...noIdentity,
   }
   // The doubles are gone after Ctrl-C, and a rollout would go on asking for them until its time is over.
