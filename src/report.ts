@@ -6,7 +6,7 @@ import type { JobReport, RollbackReport, RotateOutcome } from './core/job.ts'
 import { isFine, type Outcome, whyOf } from './core/outcome.ts'
 import type { Proven } from './core/proof.ts'
 import type { RetireReport } from './core/retire.ts'
-import type { InstanceReport, RolloutReport } from './core/rollout-report.ts'
+import type { InstanceReport, RolloutReport } from './core/rollout.ts'
 
 export function errorData({ code, message, hint }: PullAuthError) {
   return { code, message, hint }

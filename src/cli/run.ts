@@ -20,12 +20,8 @@ const COMMON: ParseArgsOptionsConfig = {
 /** The exit code: 0 good, 1 finding or failure, 2 bad usage. */
 export async function runCli(terminal: Terminal): Promise<0 | 1 | 2> {
   const masking = createMasking()
-  const lines = errorLines(terminal)
-  const out = (text: string) => {
-    lines.end()
-    terminal.out(`${masking.clean(text)}\n`)
-  }
-  const err = (text: string) => lines.print(masking.clean(text))
+  const out = (text: string) => terminal.out(`${masking.clean(text)}\n`)
+  const err = (text: string) => terminal.err(`${masking.clean(text)}\n`)
   const [name, ...rest] = terminal.argv
   const json = terminal.argv.includes('--json')
   try {
@@ -43,10 +39,7 @@ export async function runCli(terminal: Terminal): Promise<0 | 1 | 2> {
       out(helpFor(name, command))
       return 0
     }
-    const journal = {
-      ...terminalJournal(err, masking.add, values['verbose'] === true),
-      ...(terminal.live ? { progress: (text: string) => lines.replace(masking.clean(`  ${printable(text)}`)) } : {}),
-    }
+    const journal = terminalJournal(err, masking.add, values['verbose'] === true)
     const result = await command.run({ terminal, journal, options: values, arguments: positionals })
     out(json ? JSON.stringify(result.json) : result.text)
     return result.exit
@@ -87,27 +80,6 @@ function parse(name: string, command: CliCommand, argv: readonly string[]) {
     throw new PullAuthError('USAGE', `${name} takes ${command.usage}; got ${count} arguments.`, hint)
   }
   return parsed
-}
-
-/** Lines of standard error, the last of which may be written over for as long as only progress follows. */
-function errorLines({ err }: Pick<Terminal, 'err'>) {
-  let open = false
-  const end = () => {
-    if (open) err('\n')
-    open = false
-  }
-  return {
-    end,
-    print(text: string) {
-      end()
-      err(`${text}\n`)
-    },
-    replace(text: string) {
-      // Back to the beginning, and whatever is there goes away.
-      err(`${open ? '\r\u001b[2K' : ''}${text}`)
-      open = true
-    },
-  }
 }
 
 /** People see what happens on standard error, so that `--json` on standard output stays one document. */

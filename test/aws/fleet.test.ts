@@ -48,7 +48,6 @@ async function orderFor(fleet: Fleet, change: Partial<CommandOrder> = {}): Promi
     maxErrors: '10%',
     timeoutSeconds: 120,
     comment: 'ecs-pull-auth 1',
-    alarm: null,
     ...change,
   }
 }

@@ -11,9 +11,6 @@ packages=()
 need() { command -v "$1" >/dev/null || packages+=("$2"); }
 need systemd-nspawn systemd-container
 need dbus-daemon dbus
-need ip iproute2
-need chattr e2fsprogs
-[ -x /usr/bin/python3 ] || packages+=(python3) # of the booted instances, which see no other
 need docker-registry docker-registry
 need skopeo skopeo
 need htpasswd apache2-utils
