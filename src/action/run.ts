@@ -23,8 +23,6 @@ export interface Runner {
   error(message: string, properties: { title: string }): void
   writeSummary(markdown: string): Promise<void>
   readFile(path: string): string
-  /** Aborts when the workflow is cancelled. */
-  stopSignal(): AbortSignal
   wire(journal: Journal, given: ReadonlyMap<string, Secret>): JobPorts
 }
 
@@ -35,8 +33,7 @@ export async function runAction(runner: Runner): Promise<0 | 1> {
     const inputs = Object.fromEntries(INPUT_NAMES.map((name) => [name, runner.getInput(name)])) as Inputs
     if (inputs.password !== '') runner.setSecret(inputs.password)
     const request = readRequest(inputs, runner.readFile)
-    const interrupt = { signal: () => runner.stopSignal(), rollout: request.cancelled }
-    const ports = { ...runner.wire(runnerJournal(runner, groups), request.given), interrupt }
+    const ports = runner.wire(runnerJournal(runner, groups), request.given)
     const report = await runJob(ports, request.plan, versionIdOf(runner, request), request.given.size > 0)
     endGroup(runner, groups)
     tellOutputs(runner, report)

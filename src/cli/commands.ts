@@ -3,7 +3,6 @@
 import type { CliCommand } from './command.ts'
 import { explain, lint } from './config-commands.ts'
 import { demo } from './demo-command.ts'
-import { iam } from './iam-command.ts'
 import { reloadFleet, retireOld, rollback, rotateSecret, status } from './plan-commands.ts'
 import { plan } from './preview-command.ts'
 import { document, providers } from './print-commands.ts'
@@ -20,5 +19,4 @@ export const COMMANDS: ReadonlyMap<string, CliCommand> = new Map([
   ['retire', retireOld],
   ['providers', providers],
   ['document', document],
-  ['iam', iam],
 ])

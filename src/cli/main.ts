@@ -5,18 +5,11 @@ import { createInterface } from 'node:readline/promises'
 import { PullAuthError } from '../core/errors.ts'
 import { runCli } from './run.ts'
 
-let stop: AbortController | null = null
-
-/**
- * Made only for a command that asks for it: all others end at once on Ctrl-C, and every step of theirs can be run again.
- * The second signal ends the process as ever.
- */
+/** Made only for a command that asks for it: all others end at once on Ctrl-C, and every step of theirs can be run again. */
 function stopSignal(): AbortSignal {
-  if (stop !== null) return stop.signal
-  const made = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => made.abort(new Error(signal)))
-  stop = made
-  return made.signal
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)))
+  return stop.signal
 }
 
 /** Anything but yes is no, also the end of input and Ctrl-C. */
@@ -45,7 +38,6 @@ void runCli({
   stopSignal,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
-  live: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
   confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : null,
   readFile: (path) => {
     try {

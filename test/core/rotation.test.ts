@@ -9,6 +9,7 @@ import {
   createVersion,
   finishVersion,
   PENDING,
+  providerContext,
   requestRotation,
   rotateDirectly,
   testVersion,
@@ -467,7 +468,7 @@ test('the private label of our own rotation keeps no credential alive once the r
   stored.run = null
   stored.versions.drop(PENDING)
   assert.equal(stored.versions.holder('ECSAUTH-STAGED'), THIRD)
-  const { retire } = await reload(world.ports, world.plan, { secret: stored.arn as SecretArn, version: byFunction })
+  const { retire } = await reload(world.ports, world.plan, stored.arn as SecretArn, byFunction)
   assert.equal(retire?.retired.length, 2)
   assert.equal(liveTokens(world).length, 1)
 })
@@ -478,7 +479,7 @@ test('a promoted version that still has our private label is retired like any ot
   await steps(world, beginRotation(world, THIRD))
   const stored = world.secrets.secret(SECRET)
   assert.deepEqual(stored.labels()[SECOND], ['AWSPREVIOUS', 'ECSAUTH-STAGED'])
-  const { retire } = await reload(world.ports, world.plan, { secret: stored.arn as SecretArn, version: THIRD })
+  const { retire } = await reload(world.ports, world.plan, stored.arn as SecretArn, THIRD)
   assert.equal(retire?.retired.length, 1)
   assert.equal(liveTokens(world).length, 1)
 })
@@ -508,4 +509,18 @@ test('isCode tells our errors by their code', () => {
   const error = new PullAuthError('USAGE', 'm', 'h')
   assert.ok(isCode(error, 'USAGE', 'INTERNAL'))
   assert.ok(!isCode(new Error('USAGE'), 'USAGE'))
+})
+
+test('a provider that asks for GitHub’s token alone never gets another', async () => {
+  const asked: unknown[] = []
+  const world = startWorld()
+  const cx = providerContext({
+    ...world.ports,
+    identityToken: async (...args) => {
+      asked.push(args)
+      return new Secret('token')
+    },
+  })
+  await cx.identityToken('audience', 'github')
+  assert.deepEqual(asked, [['audience', 'github']])
 })

@@ -3,10 +3,12 @@
  * shipped functions, job, provider and pull verifier between them. No socket, no chance, no wall clock.
  */
 
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import type { SSMClient } from '@aws-sdk/client-ssm'
 import { type BatchResponse, createReactHandler } from '../../lambda/react-handler.ts'
 import { createRotateHandler, type LambdaWorld } from '../../lambda/rotate-handler.ts'
 import { createFleet } from '../../src/aws/fleet.ts'
-import type { AwsClient } from '../../src/aws/json-api.ts'
+
 import { createSecretStore } from '../../src/aws/secret-store.ts'
 import { asPullAuthError } from '../../src/core/errors.ts'
 import { type JobPorts, type JobReport, runJob } from '../../src/core/job.ts'
@@ -21,7 +23,7 @@ import type { RotationEvent, StoredSecret } from '../aws/stored-secret.ts'
 import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
 import { type AwsEvent, World } from '../aws/world.ts'
 import { createGitlab, type DeployToken } from '../doubles/gitlab.ts'
-import { noAutomation, noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
+import { noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
 import { createRegistry, type Registry } from '../doubles/registry.ts'
 import { SERVICE } from '../doubles/token-service.ts'
 import { Calls, Invocation } from './calls.ts'
@@ -322,7 +324,7 @@ export class SweepWorld {
     const client = awsClient(this.calls, invocation, this.#operations, (comment) =>
       this.watch.sends(invocation.name, comment),
     )
-    const store = createSecretStore(client as unknown as AwsClient)
+    const store = createSecretStore(client as unknown as SecretsManagerClient)
     const http = plainHttp(this.calls, invocation, this.#sites, () => this.timeline.now())
     const clock = {
       now: () => this.timeline.now(),
@@ -334,7 +336,7 @@ export class SweepWorld {
     }
     return {
       store,
-      fleet: createFleet(client as unknown as AwsClient),
+      fleet: createFleet(client as unknown as SSMClient),
       http,
       clock,
       journal,
@@ -343,7 +345,6 @@ export class SweepWorld {
       readSecret: secretReader(store, clock),
       objects: noObjects,
       cluster: noCluster,
-      automation: noAutomation,
       ...noIdentity,
     }
   }
