@@ -47,8 +47,8 @@ const PARAMETERS = {
 }
 
 /**
- * Above the sum of the script's own limits, so that it ends by itself: lock 60 + fetch 60 + jitter 900 + twice (restart
- * 90 + health 60) = 1320 s. A killed run leaves its work to the next one.
+ * Above the sum of the script's own limits, so that it ends by itself: lock 60 + fetch 60 + stopping 90 + jitter 900 + twice
+ * (restart 90 + health 60) = 1410 s. A killed run leaves its work to the next one.
  */
 const TIMEOUT_SECONDS = 1500
 

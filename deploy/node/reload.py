@@ -26,7 +26,8 @@ from fetch import FetchFailed, fetch_secret
 from files import AGENT_STATE, BACKUP, CONFIG, FAILED, INSTANCE_CONFIG, LOCK, RECORD, STAMP, STATE, TEMPORARY
 from files import read, read_json_file, remove, write
 from hook import set_hook
-from service import POLL_SECONDS, Systemd, Upstart, command, introspect, seconds, wait_until_healthy
+from service import POLL_SECONDS, Systemd, Upstart, command, introspect, seconds, settled
+from service import wait_until_healthy
 
 EXITS = {
     'applied': 0, 'unchanged': 0, 'written': 0,
@@ -224,7 +225,7 @@ class Reload:
             write(STAMP, json.dumps(stamp))
         os.chmod(CONFIG, 0o600)  # in case that somebody opened it since
         self.version = stamp['version']
-        now = self.service.look()
+        now = settled(self.service)
         if not now.active:
             raise Done('written', 'service-' + now.state)
         raise Done('unchanged', reason, introspect() or '-')
@@ -248,7 +249,7 @@ class Reload:
             raise Done('busy', 'file-changed-meanwhile')
 
     def bring_up(self, stamp, reason, jitter):
-        now, record, auth = self.service.look(), read_json_file(RECORD), self.auth(read(CONFIG))
+        now, record, auth = settled(self.service), read_json_file(RECORD), self.auth(read(CONFIG))
         revive = now.state == 'failed' and self.backup is not None  # an earlier run, cut short, took it down
         if not now.active and not revive:
             self.leave_stopped(stamp, now)

@@ -134,6 +134,17 @@ class Upstart(FileReader):
         command('/bin/sh', '-c', 'stop ecs; exec start ecs', limit=RESTART_SECONDS)
 
 
+def settled(service):
+    """The service once it is not stopping any more. A unit that fails stops too, for as long as its ExecStopPost takes:
+    taken for one that was stopped on purpose, it would pass for an agent that has the credentials when it starts."""
+    deadline = time.monotonic() + RESTART_SECONDS
+    while True:
+        now = service.look()
+        if now.state != 'deactivating' or time.monotonic() > deadline:
+            return now
+        time.sleep(POLL_SECONDS)
+
+
 def introspect():
     """The agent's version if it is registered with its cluster, else None."""
     try:

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { AgentDouble } from './instance-agent.ts'
 import { CommandDouble, type Reply } from './instance-command.ts'
 
-export type ServiceState = 'active' | 'inactive' | 'activating' | 'failed'
+export type ServiceState = 'active' | 'inactive' | 'activating' | 'deactivating' | 'failed'
 
 /** `fails`: the unit ends up failed. `hangs`: no answer. `ignored`: says yes and does nothing. */
 export type RestartFault = 'works' | 'fails' | 'hangs' | 'ignored'

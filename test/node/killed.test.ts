@@ -83,6 +83,32 @@ describe('a run that was killed', { concurrency: true }, () => {
     })
   })
 
+  test('an agent that is still dying after that is waited for, not taken for one that was stopped on purpose', async (t) => {
+    const bench = await startBench(t)
+    await bench.reload()
+    bench.publish(version(2), 'MARK-2')
+    bench.preludePython(`
+import os, signal, sys
+def hook(event, args):
+    if event == 'subprocess.Popen' and 'try-restart' in args[1]:
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+`)
+    assert.equal((await bench.run()).exitCode, 137)
+    bench.preludePython('import sys')
+    const { service } = bench.instance
+    service.stop()
+    // What systemd says of a unit that fails, for as long as its ExecStopPost takes.
+    service.state = 'deactivating'
+    let looks = 0
+    service.before = ([verb]) => {
+      if (verb === 'show' && ++looks === 5) service.state = 'failed'
+    }
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual([exitCode, status.result, status.version], [0, 'applied', version(2)])
+    assert.equal(bench.password(), 'MARK-2')
+  })
+
   test('killed anywhere in a first apply, a bad version after that gives the last good file back, not the unproven one', async (t) => {
     const bench = await startBench(t)
     breakOnBad(bench)
