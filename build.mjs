@@ -35,10 +35,18 @@ const shared = {
 const lambdaCredentials = { '@aws-sdk/credential-provider-node': join(root, 'src/aws/environment-credentials.ts') }
 /** `@actions/http-client` names undici only for an agent that nobody here asks for; it is 400 KiB. */
 const withoutUndici = { undici: join(root, 'src/action/no-undici.ts') }
+/** Elsewhere the chain is a file of its own, read when the environment has no keys (src/aws/credentials.ts). */
+const CHAIN = 'credential-chain.cjs'
+const chainBeside = {
+  name: 'chain-beside',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^@aws-sdk\/credential-provider-node$/ }, () => ({ path: `./${CHAIN}`, external: true })),
+}
 
 export const BUNDLES = [
-  { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: withoutUndici },
-  { entry: 'src/cli/main.ts', file: 'dist/cli.cjs', banner: '#!/usr/bin/env node' },
+  { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: withoutUndici, plugins: [chainBeside] },
+  { entry: 'src/cli/main.ts', file: 'dist/cli.cjs', banner: '#!/usr/bin/env node', plugins: [chainBeside] },
+  { entry: 'src/aws/credential-chain.ts', file: `dist/${CHAIN}` },
   { entry: 'lambda/rotate.ts', file: 'dist/rotate.cjs', alias: lambdaCredentials },
   { entry: 'lambda/react.ts', file: 'dist/react.cjs', alias: lambdaCredentials },
 ]
@@ -50,12 +58,13 @@ export async function buildAll() {
   return { bundles, thirdParty: thirdParty(packages) }
 }
 
-async function bundle({ entry, file, alias = {}, banner }) {
+async function bundle({ entry, file, alias = {}, plugins = [], banner }) {
   const options = {
     ...shared,
     entryPoints: [entry],
     outfile: file,
     alias,
+    plugins,
     ...(banner ? { banner: { js: banner } } : {}),
   }
   const { metafile, outputFiles } = await build(options)

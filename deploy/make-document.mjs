@@ -1,6 +1,7 @@
 /**
  * Makes deploy/document.json, the SSM Command document, of the scripts in deploy/node. `--check` compares instead.
- * A document holds 64 KB at most, so it gets the scripts without their comments and without indentation of the JSON.
+ * A document holds 64 KB at most, so it gets the scripts without their comments, Python indented by two spaces, and JSON
+ * without indentation.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -50,7 +51,7 @@ const PARAMETERS = {
  * Above the sum of the script's own limits, so that it ends by itself: lock 60 + fetch 60 + stopping 90 + jitter 900 + twice
  * (restart 90 + health 60) = 1410 s. A killed run leaves its work to the next one.
  */
-const TIMEOUT_SECONDS = 1500
+const TIMEOUT_SECONDS = 1600
 
 /**
  * The script without comments and docstrings: what runs stays as it was written, line by line. The docstring of a class
@@ -61,37 +62,58 @@ const TIMEOUT_SECONDS = 1500
 export function withoutComments(text) {
   return text
     .replaceAll(/(?<!class .*:\n)^ *"""[^]*?"""\n/gm, '')
-    .replaceAll(/^ *#(?!!).*\n/gm, '')
+    .replaceAll(/^ *#(?!!| shellcheck).*\n/gm, '')
     .replaceAll(/  # .*$/gm, '')
     .replaceAll(/\n{3,}/g, '\n\n')
     .trimStart()
 }
 
 /**
- * The document's JSON, from the texts of the shell script and of the Python parts in the order of use.
- * @param {string} shell
- * @param {readonly string[]} pythonParts
+ * By two spaces instead of four.
+ * @param {string} python
  * @returns {string}
  */
-export function makeDocument(shell, pythonParts) {
-  const python = pythonParts.map((part) => withoutComments(part.replaceAll(IMPORT_OF_A_PART, ''))).join('\n')
-  const script = withoutComments(shell).replace('@python@', () => python.trimEnd()).trimEnd()
+export function lessIndented(python) {
+  return python.replaceAll(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 2))
+}
+
+/**
+ * The document's JSON, from the texts of the shell scripts and of the Python parts in the order of use.
+ * @param {string} shell
+ * @param {string} bottlerocket
+ * @param {readonly string[]} pythonParts
+ * @param {string} powerShell
+ * @returns {string}
+ */
+export function makeDocument(shell, bottlerocket, pythonParts, powerShell) {
+  const python = pythonParts.map((part) => lessIndented(withoutComments(part.replaceAll(IMPORT_OF_A_PART, '')))).join('\n')
+  const script = withoutComments(shell.replace('@bottlerocket@', () => bottlerocket))
+    .replace('@python@', () => python.trimEnd())
+    .trimEnd()
   const parameters = Object.entries(PARAMETERS).map(([name, parameter]) => [name, { ...parameter, interpolationType: 'ENV_VAR' }])
   const document = {
     schemaVersion: '2.2',
     description:
       'ecs-pull-auth: gives the ECS agent the current registry credentials, or leaves it as it was. Comments are left out here: see deploy/node in the sources.',
     parameters: Object.fromEntries(parameters),
+    // One step per platform; the others are skipped, which counts as success.
     mainSteps: [
-      {
-        name: 'reload',
-        action: 'aws:runShellScript',
-        precondition: { StringEquals: ['platformType', 'Linux'] },
-        inputs: { timeoutSeconds: String(TIMEOUT_SECONDS), runCommand: script.split('\n') },
-      },
+      step('reload', 'aws:runShellScript', 'Linux', script),
+      step('reloadWindows', 'aws:runPowerShellScript', 'Windows', withoutComments(powerShell).trimEnd()),
     ],
   }
   return JSON.stringify(document, null, 1).replaceAll(/^ +/gm, '') + '\n'
+}
+
+/**
+ * @param {string} name
+ * @param {string} action
+ * @param {string} platform
+ * @param {string} script
+ */
+function step(name, action, platform, script) {
+  const inputs = { timeoutSeconds: String(TIMEOUT_SECONDS), runCommand: script.split('\n') }
+  return { name, action, precondition: { StringEquals: ['platformType', platform] }, inputs }
 }
 
 /** The document of the scripts beside this file. */
@@ -99,7 +121,9 @@ export function shippedDocument() {
   const read = (name) => readFileSync(new URL(`node/${name}`, import.meta.url), 'utf8')
   return makeDocument(
     read('reload.sh'),
+    read('bottlerocket.sh'),
     PYTHON.map((part) => read(`${part}.py`)),
+    read('windows.ps1'),
   )
 }
 

@@ -58,7 +58,12 @@ function malformed(field: string): PullAuthError {
 }
 
 export type ReactEvent =
-  | { readonly kind: 'label-updated'; readonly secret: string }
+  | {
+      readonly kind: 'label-updated'
+      readonly secret: string
+      /** The version that it was about: a hint, since another one may be current by now. null = not told. */
+      readonly version: string | null
+    }
   | {
       readonly kind: 'command-ended'
       readonly commandId: string
@@ -66,8 +71,17 @@ export type ReactEvent =
       /** The event's own time, the same at every delivery; null = it has none. */
       readonly at: Millis | null
     }
+  /** A schedule's beat. */
+  | { readonly kind: 'watch' }
+  | {
+      readonly kind: 'runbook-ended'
+      readonly execution: string
+      readonly document: string
+      readonly at: Millis | null
+    }
   | { readonly kind: 'other' }
 
+const RUN_ENDED = ['Success', 'Failed', 'TimedOut', 'Cancelled', 'Rejected']
 const ENDED = ['Success', 'Failed', 'TimedOut', 'Cancelled']
 
 /** Events of EventBridge, directly or in the messages of a queue. What is none of ours is `other`. */
@@ -90,7 +104,18 @@ function readReactEvent(event: unknown): ReactEvent {
   const resources: readonly unknown[] = Array.isArray(fields['resources']) ? fields['resources'] : []
   const arn = resources.find((resource) => typeof resource === 'string' && resource.includes(':secretsmanager:'))
   if (type === 'Secret Label Updated' && detail['labelUpdated'] === 'AWSCURRENT' && typeof arn === 'string') {
-    return { kind: 'label-updated', secret: arn }
+    const version = detail['versionId']
+    return { kind: 'label-updated', secret: arn, version: typeof version === 'string' ? version : null }
+  }
+  if (type === 'Scheduled Event') return { kind: 'watch' }
+  const { ExecutionId: execution, Definition: runbook, Status: end } = detail
+  if (
+    type === 'EC2 Automation Execution Status-change Notification' &&
+    typeof execution === 'string' &&
+    typeof runbook === 'string'
+  ) {
+    const ended = typeof end === 'string' && RUN_ENDED.includes(end)
+    if (ended) return { kind: 'runbook-ended', execution, document: runbook, at: timeOf(fields['time']) }
   }
   const { 'command-id': commandId, 'document-name': document, status } = detail
   if (

@@ -6,7 +6,7 @@ import type { Plan } from '../src/core/plan.ts'
 import type { Clock, Journal, SecretArn } from '../src/core/ports.ts'
 import { type Attempt, createVersion, finishVersion, PENDING, testVersion } from '../src/core/rotation.ts'
 import { type RotationEvent, readRotationEvent } from './event.ts'
-import { createLambdaJournal } from './journal.ts'
+import { createLambdaJournal, measureStep } from './journal.ts'
 import type { PlanSource } from './plan.ts'
 
 export interface LambdaContext {
@@ -22,17 +22,22 @@ export interface LambdaWorld {
 
 export function createRotateHandler(world: LambdaWorld) {
   return async (event: unknown, context: LambdaContext): Promise<void> => {
-    let journal = createLambdaJournal(world.log, {})
+    const journal = createLambdaJournal(world)
     const started = world.clock.now()
     try {
       const rotation = readRotationEvent(event)
       const { step, secret, version } = rotation
-      journal = createLambdaJournal(world.log, { step, secret, version: version.slice(0, 8) })
+      journal.about({ step, secret, version })
       const attempt = toAttempt(await planFor(world, secret), rotation, started + context.getRemainingTimeInMillis())
       const outcome = await runStep(world.wire(journal), attempt, rotation)
-      journal.info(`${step} done.`, { outcome, milliseconds: world.clock.now() - started })
+      const milliseconds = world.clock.now() - started
+      if (outcome === 'reused') journal.measure('PendingReused', 1)
+      if (outcome === 'promoted') journal.measure('Promoted', 1)
+      measureStep(journal, 'RotationFailed', milliseconds, null)
+      journal.info(`${step} done.`, { outcome, milliseconds })
     } catch (thrown) {
       const error = asPullAuthError(thrown)
+      measureStep(journal, 'RotationFailed', world.clock.now() - started, error)
       journal.warn(error.message, { code: error.code, hint: error.hint })
       // Lambda prints what is thrown: the code and our own sentence, without the cause.
       throw new PullAuthError(error.code, `${error.code}: ${error.message} ${error.hint}`, error.hint)

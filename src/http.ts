@@ -61,13 +61,18 @@ interface Agents {
 function createAgents({ proxyEnv, ca }: HttpOptions): Agents {
   const trust = ca === undefined ? {} : { ca: [...defaultCertificates(), ...ca] }
   const proxy: AgentOptions = proxyEnv === undefined ? {} : { proxyEnv: { ...proxyEnv } }
+  return withProxyProblem(() => ({
+    tls: new HttpsAgent({ ...trust, ...proxy, keepAlive: true }),
+    tlsFresh: new HttpsAgent({ ...trust, ...proxy, keepAlive: false }),
+    plain: new HttpAgent({ keepAlive: true }),
+    plainFresh: new HttpAgent({ keepAlive: false }),
+  }))
+}
+
+/** Makes agents. Throws USAGE when the proxy variables are no URLs. */
+export function withProxyProblem<Made>(make: () => Made): Made {
   try {
-    return {
-      tls: new HttpsAgent({ ...trust, ...proxy, keepAlive: true }),
-      tlsFresh: new HttpsAgent({ ...trust, ...proxy, keepAlive: false }),
-      plain: new HttpAgent({ keepAlive: true }),
-      plainFresh: new HttpAgent({ keepAlive: false }),
-    }
+    return make()
   } catch {
     // Node's own message repeats the proxy URL, which may hold a password.
     throw new PullAuthError(

@@ -6,7 +6,7 @@ import type { JobReport, RollbackReport, RotateOutcome } from './core/job.ts'
 import { isFine, type Outcome, whyOf } from './core/outcome.ts'
 import type { Proven } from './core/proof.ts'
 import type { RetireReport } from './core/retire.ts'
-import type { InstanceReport, RolloutReport } from './core/rollout.ts'
+import type { InstanceReport, RolloutReport } from './core/rollout-report.ts'
 
 export function errorData({ code, message, hint }: PullAuthError) {
   return { code, message, hint }
@@ -36,9 +36,12 @@ function instanceData({ instanceId, outcome, status, node }: InstanceReport) {
 }
 
 export function rolloutData(report: RolloutReport) {
-  const { commandId, version, status, targets, onVersion, instances, stragglers, left, coverage, endedBy } = report
+  const { commandId, canary, version, status, targets, onVersion } = report
+  const { instances, stragglers, left, coverage, endedBy } = report
   return {
     commandId,
+    // The rest of the fleet was not reloaded.
+    ...(canary ? { canary } : {}),
     version,
     status,
     targets,

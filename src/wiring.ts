@@ -1,6 +1,7 @@
 /** The one place where adapters meet the core. */
 
 import { setTimeout } from 'node:timers/promises'
+import { createAutomation } from './aws/automation.ts'
 import { createClients } from './aws/clients.ts'
 import { createCluster } from './aws/cluster.ts'
 import { createFleet } from './aws/fleet.ts'
@@ -11,6 +12,7 @@ import { createAwsSigner } from './aws/sign.ts'
 import { PullAuthError } from './core/errors.ts'
 import type { JobPorts } from './core/job.ts'
 import type {
+  Automation,
   Clock,
   Cluster,
   Fleet,
@@ -41,6 +43,7 @@ export interface Adapters extends Pick<ProviderContext, 'identityToken' | 'signA
   readonly store: SecretStore
   readonly objects: ObjectStore
   readonly fleet: Fleet
+  readonly automation: Automation
   readonly cluster: Cluster
   readonly http: Http
   readonly verify: PullVerifier
@@ -67,6 +70,7 @@ export function connect(env: Environment, region?: string): Adapters {
     identityToken: createIdentity({ http, env, signAws }),
     store: createSecretStore(clients.secrets),
     fleet: createFleet(clients.ssm),
+    automation: createAutomation(clients.ssm),
     cluster: createCluster({ http, clock: systemClock, signAws }),
     http,
     verify: createPullVerifier(http, systemClock),
@@ -76,12 +80,13 @@ export function connect(env: Environment, region?: string): Adapters {
 
 /** The core's ports for one run. `given`: credentials that came with this run, by their GIVEN name. */
 export function wire(adapters: Adapters, journal: Journal, given?: ReadonlyMap<string, Secret>): JobPorts {
-  const { store, objects, fleet, cluster, http, verify, identityToken, signAws } = adapters
+  const { store, objects, fleet, automation, cluster, http, verify, identityToken, signAws } = adapters
   const readKept = secretReader(store, systemClock)
   return {
     store,
     objects,
     fleet,
+    automation,
     cluster,
     http,
     verify,

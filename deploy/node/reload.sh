@@ -1,6 +1,6 @@
 #!/bin/bash
 # Reloads the ECS agent with the registry credentials of a Secrets Manager secret: what AWS Systems Manager runs, as root.
-# make-document.mjs puts the Python parts at the end and makes document.json of the whole.
+# make-document.mjs puts bottlerocket.sh and the Python parts in and makes document.json of the whole.
 umask 077
 
 # As a command: `boot ARN [MODE]` only writes the file, for the moment before the agent starts; `install ARN [MODE]` does
@@ -21,17 +21,13 @@ if [ -z "${SSM_mode+x}" ]; then export SSM_mode="{{mode}}"; fi
 if [ -z "${SSM_jitterSeconds+x}" ]; then export SSM_jitterSeconds="{{jitterSeconds}}"; fi
 if [ -z "${SSM_bootHook+x}" ]; then export SSM_bootHook="{{bootHook}}"; fi
 
-unsupported() {
-  echo "ecs-pull-auth result=unsupported version=- agent=- seconds=0 reason=$1"
-  echo "ecs-pull-auth: $2" >&2
+@bottlerocket@
+if [ -e "${ECS_PULL_AUTH_ROOT-}/.bottlerocket" ] || command -v apiclient >/dev/null 2>&1; then bottlerocket; fi
+if ! command -v python3 >/dev/null 2>&1; then
+  echo 'ecs-pull-auth result=unsupported version=- agent=- seconds=0 reason=no-python3'
+  echo 'ecs-pull-auth: python3 is missing. Install it; ECS-optimized AMIs have it.' >&2
   exit 15
-}
-
-# Bottlerocket runs this in its control container, where there is neither an ecs.config nor the host's systemd.
-if [ -e "${ECS_PULL_AUTH_ROOT-}/.bottlerocket" ] || command -v apiclient >/dev/null 2>&1; then
-  unsupported bottlerocket 'Bottlerocket has no ecs.config. Set container-registry.credentials with apiclient instead.'
 fi
-command -v python3 >/dev/null 2>&1 || unsupported no-python3 'python3 is missing. Install it; ECS-optimized AMIs have it.'
 
 # From standard input, so that no file has to be written first; -I keeps PYTHON* variables and the working directory out.
 exec python3 -I - <<'PYTHON'

@@ -2,6 +2,7 @@
 
 import { PullAuthError } from '../core/errors.ts'
 import { type Plan, readPlan } from '../core/plan.ts'
+import type { Interrupt } from '../core/ports.ts'
 import { registryHost } from '../core/registry-key.ts'
 import { Secret } from '../core/secret.ts'
 import { parsePlanText } from '../plan-text.ts'
@@ -9,7 +10,16 @@ import { PROVIDERS } from '../registries/table.ts'
 import { GIVEN } from '../wiring.ts'
 
 /** action.yml lists the same names; a test compares them. */
-export const INPUT_NAMES = ['plan', 'secret', 'registry', 'username', 'password', 'probe', 'targets'] as const
+export const INPUT_NAMES = [
+  'plan',
+  'secret',
+  'registry',
+  'username',
+  'password',
+  'probe',
+  'targets',
+  'on-cancel',
+] as const
 export type InputName = (typeof INPUT_NAMES)[number]
 export type Inputs = Readonly<Record<InputName, string>>
 
@@ -17,12 +27,26 @@ export interface Request {
   readonly plan: Plan
   /** Credentials that came as inputs, by the name under which the plan knows them. */
   readonly given: ReadonlyMap<string, Secret>
+  /** What becomes of a rollout that is under way when the workflow is cancelled. */
+  readonly cancelled: Interrupt['rollout']
 }
 
 const SINGLE: readonly InputName[] = ['secret', 'registry', 'username', 'password', 'probe', 'targets']
 
 /** Throws USAGE with every missing or superfluous input, and what `readPlan` throws. */
 export function readRequest(inputs: Inputs, readFile: (path: string) => string): Request {
+  return { ...readPlanned(inputs, readFile), cancelled: readOnCancel(inputs['on-cancel']) }
+}
+
+function readOnCancel(text: string): Interrupt['rollout'] {
+  if (text === '' || text === 'detach') return 'goes-on'
+  if (text === 'cancel') return 'cancelled'
+  throw usage(`The input on-cancel is ${text}.`, 'Write detach, or cancel; without it the rollout goes on (detach).')
+}
+
+type Planned = Omit<Request, 'cancelled'>
+
+function readPlanned(inputs: Inputs, readFile: (path: string) => string): Planned {
   const single = SINGLE.filter((name) => inputs[name] !== '')
   if (inputs.plan !== '') {
     if (single.length > 0)
@@ -51,7 +75,7 @@ const EMPTY_HINT =
   'Set the input plan to a file of the repository, or all single inputs. An input from a secret or variable is empty where ' +
   'that is not available: forks and Dependabot get no secrets.'
 
-function singleRegistry(inputs: Inputs): Request {
+function singleRegistry(inputs: Inputs): Planned {
   const name = `${GIVEN}credential`
   const provider = registryHost(inputs.registry) === 'ghcr.io' ? 'ghcr' : 'static'
   const value = {

@@ -6,6 +6,15 @@ import { PullAuthError } from '../core/errors.ts'
 import { connect, wire } from '../wiring.ts'
 import { runAction } from './run.ts'
 
+/** A cancelled workflow sends SIGINT, SIGTERM 7.5 s later, and kills 2.5 s after that. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort(new Error('SIGINT')))
+  // Once more is no reason to hurry: what is under way ends within the ten seconds.
+  process.on('SIGTERM', () => stop.abort(new Error('SIGTERM')))
+  return stop.signal
+}
+
 process.exitCode = 1
 void runAction({
   env: process.env,
@@ -31,6 +40,7 @@ void runAction({
       )
     }
   },
+  stopSignal,
   wire: (journal, given) => wire(connect(process.env), journal, given),
 }).then((code) => {
   process.exitCode = code

@@ -23,6 +23,8 @@ export interface Runner {
   error(message: string, properties: { title: string }): void
   writeSummary(markdown: string): Promise<void>
   readFile(path: string): string
+  /** Aborts when the workflow is cancelled. */
+  stopSignal(): AbortSignal
   wire(journal: Journal, given: ReadonlyMap<string, Secret>): JobPorts
 }
 
@@ -33,7 +35,8 @@ export async function runAction(runner: Runner): Promise<0 | 1> {
     const inputs = Object.fromEntries(INPUT_NAMES.map((name) => [name, runner.getInput(name)])) as Inputs
     if (inputs.password !== '') runner.setSecret(inputs.password)
     const request = readRequest(inputs, runner.readFile)
-    const ports = runner.wire(runnerJournal(runner, groups), request.given)
+    const interrupt = { signal: () => runner.stopSignal(), rollout: request.cancelled }
+    const ports = { ...runner.wire(runnerJournal(runner, groups), request.given), interrupt }
     const report = await runJob(ports, request.plan, versionIdOf(runner, request), request.given.size > 0)
     endGroup(runner, groups)
     tellOutputs(runner, report)

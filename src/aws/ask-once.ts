@@ -1,34 +1,11 @@
-/** A call that the SDK must not repeat by itself. */
+/** A call that must not be repeated: it has no idempotency token, and a lost answer leaves open what it has done. */
 
-import type { SendCommandCommand, SendCommandCommandOutput, SSMClient } from '@aws-sdk/client-ssm'
+import type { AwsClient, AwsCommand } from './json-api.ts'
 
-/** Not an error that the SDK's retry knows, and it hides the one that is: no `cause`, which the retry would look into. */
-class AskedOnce extends Error {
-  override readonly name = 'AskedOnce'
-  readonly inner: unknown
-
-  constructor(inner: unknown) {
-    super('The call was made once.')
-    this.inner = inner
-  }
-}
-
-/** Sends the command with one attempt, whatever `maxAttempts` the client has, and throws the first error as it was. */
-export async function askOnce(client: SSMClient, command: SendCommandCommand): Promise<SendCommandCommandOutput> {
-  command.middlewareStack.add(
-    (next) => async (args) => {
-      try {
-        return await next(args)
-      } catch (thrown) {
-        throw new AskedOnce(thrown)
-      }
-    },
-    // Inside the SDK's retry, which is the first of this step.
-    { step: 'finalizeRequest', priority: 'low', name: 'askedOnce' },
-  )
-  try {
-    return await client.send(command)
-  } catch (thrown) {
-    throw thrown instanceof AskedOnce ? thrown.inner : thrown
-  }
+/** One attempt, whose error is thrown as it is. */
+export async function askOnce<Output extends object>(
+  client: AwsClient,
+  command: AwsCommand<object, Output>,
+): Promise<Output> {
+  return await client.send(command, { attempts: 1 })
 }

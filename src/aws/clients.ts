@@ -1,57 +1,66 @@
-/** The two SDK clients, with the timeouts and retries that the SDK leaves open. */
+/** The clients of the two services, with the timeouts and retries that an SDK leaves open. */
 
-import { Agent } from 'node:https'
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { SSMClient } from '@aws-sdk/client-ssm'
+import { setTimeout } from 'node:timers/promises'
+import { createIdentitySource } from './credentials.ts'
+import { createEndpoints } from './endpoints.ts'
 import { ask } from './failure.ts'
+import { type AwsClient, createJsonClient, type Wire } from './json-api.ts'
+import { ServerClock } from './server-clock.ts'
+import { createTransport, type Limits } from './transport.ts'
+import { traceHeaders, userAgentHeader } from './user-agent.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 export interface ClientOptions {
-  /** Default: what the SDK finds in the environment or the shared config files. */
+  /** Default: what the environment, the shared config files or the instance say. */
   readonly region?: string
   /** Name and version pairs for the user agent, so that CloudTrail tells who called. */
   readonly userAgent: [string, string][]
   /** HTTPS_PROXY, NO_PROXY and their kin; Node 24 follows them for AWS calls, older ones ignore them. */
-  readonly proxyEnv?: Readonly<Record<string, string | undefined>>
+  readonly proxyEnv?: Environment
   /** For the demo and tests, which must reach their own doubles and nothing else, whatever the environment says. */
-  readonly only?: { readonly endpoint: string; readonly accessKeyId: string; readonly secretAccessKey: string }
+  readonly only?: {
+    readonly endpoint: string
+    readonly accessKeyId: string
+    readonly secretAccessKey: string
+    readonly sessionToken?: string
+  }
+  /** For tests, which do not wait. */
+  readonly limits?: Limits
+  sleep?(milliseconds: number): Promise<void>
+  now?(): number
 }
 
 export interface Clients {
-  readonly secrets: SecretsManagerClient
-  readonly ssm: SSMClient
+  readonly secrets: AwsClient
+  readonly ssm: AwsClient
 }
 
 /**
- * The SDK by itself waits for a connection and an answer for ever (facts, Secrets Manager section 6). Three attempts
- * are safe for every call but SendCommand, which `createFleet` asks once: reads change nothing, a Put replays the same
- * version and bytes, a rotation replays the same version id. A label move that is repeated after a lost answer fails as
- * LABEL_MOVED, which means "done, or somebody else was first"; the core then describes the secret and sees which. Asking
- * it only once would leave the same question open, and fail on every throttle and every reset before the change.
+ * Three attempts are safe for every call but SendCommand, which `createFleet` asks once: reads change nothing, a Put
+ * replays the same version and bytes, a rotation replays the same version id. A label move that is repeated after a lost
+ * answer fails as LABEL_MOVED, which means "done, or somebody else was first"; the core then describes the secret and
+ * sees which. Asking it only once would leave the same question open, and fail on every throttle and every reset before
+ * the change.
  */
 export function createClients(options: ClientOptions): Clients {
-  const config = {
-    maxAttempts: 3,
-    retryMode: 'standard',
-    customUserAgent: options.userAgent,
-    requestHandler: {
-      connectionTimeout: 2_000,
-      requestTimeout: 5_000,
-      throwOnRequestTimeout: true,
-      ...proxyAgent(options.proxyEnv),
-    },
-    ...(options.region === undefined ? {} : { region: options.region }),
-    ...(options.only === undefined ? {} : { endpoint: options.only.endpoint, credentials: options.only }),
+  const { only, proxyEnv = {} } = options
+  const endpoints = createEndpoints({ region: options.region, ...(only === undefined ? {} : { only: only.endpoint }) })
+  const transport = createTransport(proxyEnv, options.limits)
+  const { region } = endpoints
+  const wire: Wire = {
+    endpoints,
+    transport,
+    region,
+    credentials: only === undefined ? createIdentitySource({ region, agent: transport.agent }) : async () => only,
+    clock: new ServerClock(options.now ?? Date.now),
+    headers: () => ({ 'user-agent': userAgentHeader(options.userAgent, proxyEnv), ...traceHeaders(proxyEnv) }),
+    sleep: options.sleep ?? ((milliseconds) => setTimeout(milliseconds)),
   }
-  return { secrets: new SecretsManagerClient(config), ssm: new SSMClient(config) }
+  return { secrets: createJsonClient('secretsmanager', wire), ssm: createJsonClient('ssm', wire) }
 }
 
 /** The Region that calls go to. Throws AWS_CREDENTIALS when none is configured. */
 export async function callerRegion(clients: Clients): Promise<string> {
   return await ask({ action: 'ssm:any call', subject: 'AWS' }, () => clients.ssm.config.region())
-}
-
-function proxyAgent(env: ClientOptions['proxyEnv']): { httpsAgent?: Agent } {
-  const proxy = env?.['HTTPS_PROXY'] ?? env?.['https_proxy']
-  if (env === undefined || proxy === undefined || proxy === '') return {}
-  return { httpsAgent: new Agent({ keepAlive: true, maxSockets: 50, proxyEnv: { ...env } }) }
 }

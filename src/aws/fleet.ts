@@ -1,5 +1,19 @@
 /** Systems Manager Run Command behind the `Fleet` port. */
 
+import { PullAuthError } from '../core/errors.ts'
+import type {
+  Command,
+  CommandOrder,
+  CommandStatus,
+  DocumentDescription,
+  Fleet,
+  Invocation,
+  InvocationStatus,
+  Millis,
+  Targets,
+} from '../core/ports.ts'
+import { askOnce } from './ask-once.ts'
+import { ask } from './failure.ts'
 import {
   CancelCommandCommand,
   type CommandFilter,
@@ -11,20 +25,7 @@ import {
   type Command as SdkCommand,
   SendCommandCommand,
   type SSMClient,
-} from '@aws-sdk/client-ssm'
-import { PullAuthError } from '../core/errors.ts'
-import type {
-  Command,
-  CommandOrder,
-  CommandStatus,
-  DocumentDescription,
-  Fleet,
-  Invocation,
-  InvocationStatus,
-  Millis,
-} from '../core/ports.ts'
-import { askOnce } from './ask-once.ts'
-import { ask } from './failure.ts'
+} from './ssm-api.ts'
 
 /** The most that one page holds (facts, SSM section 7.1). */
 const PAGE = 50
@@ -41,6 +42,7 @@ export function createFleet(client: SSMClient): Fleet {
     command: (id) => command(client, id),
     invocations: (id, status) => invocations(client, id, status),
     targets: (id) => targets(client, id),
+    connected: (wanted, most) => connected(client, wanted, most),
     known: (ids) => known(client, ids),
     cancel: (id) => cancel(client, id),
   }
@@ -76,6 +78,7 @@ async function send(client: SSMClient, order: CommandOrder): Promise<string> {
     MaxErrors: order.maxErrors,
     TimeoutSeconds: order.timeoutSeconds,
     Comment: order.comment,
+    ...(order.alarm === null ? {} : { AlarmConfiguration: { Alarms: [{ Name: order.alarm }] } }),
   })
   const subject = `document ${name}`
   const gone = [
@@ -174,6 +177,29 @@ async function* targets(client: SSMClient, id: string): AsyncGenerator<string> {
   }
 }
 
+/** Pages that are read to find a few: the choice is the same every time for up to 500 instances. */
+const MOST_LISTED = 10
+
+/** Tag filters go together with no other, so whether they are connected is looked at here. */
+async function connected(client: SSMClient, wanted: Targets, most: number): Promise<readonly string[]> {
+  const asked = { action: 'ssm:DescribeInstanceInformation', subject: 'the instances of fleet.targets' }
+  const Filters = Object.entries(wanted).map(([Key, values]) => ({ Key, Values: [...values] }))
+  const next = (token: { NextToken?: string }) =>
+    ask(asked, () => client.send(new DescribeInstanceInformationCommand({ Filters, MaxResults: PAGE, ...token })))
+  const found: string[] = []
+  let listed = 0
+  for await (const { InstanceInformationList = [] } of pages(
+    next,
+    (page) => page.InstanceInformationList?.length ?? 0,
+  )) {
+    for (const { InstanceId, PingStatus } of InstanceInformationList)
+      if (InstanceId !== undefined && PingStatus === 'Online') found.push(InstanceId)
+    listed += 1
+    if (listed >= MOST_LISTED && found.length >= most) break
+  }
+  return found.sort().slice(0, most)
+}
+
 /**
  * By ids, as many as one page holds. Whoever is missing from the answer counts as gone, so a list that breaks off is an
  * error. So is an id that the service refuses: it does not say which.
@@ -205,7 +231,7 @@ async function cancel(client: SSMClient, id: string): Promise<void> {
  * All pages. A NextToken that never ends is a known fault (facts 7.2): a repeated one, or many empty pages, is the end;
  * a list that still goes on is an error, because what it does not show could be an instance that failed.
  */
-async function* pages<Page extends { NextToken?: string | undefined }>(
+export async function* pages<Page extends { NextToken?: string | undefined }>(
   next: (token: { NextToken?: string }) => Promise<Page>,
   size: (page: Page) => number,
 ): AsyncGenerator<Page> {

@@ -1,7 +1,7 @@
 /** Parameter Store, where a Lambda keeps its plan. */
 
-import { GetParameterCommand, type SSMClient } from '@aws-sdk/client-ssm'
 import { ask } from './failure.ts'
+import { GetParameterCommand, type SSMClient } from './ssm-api.ts'
 
 /** The value of a parameter, by name or ARN. Throws PLAN_MISSING when there is none. */
 export async function readParameter(client: SSMClient, name: string): Promise<string> {

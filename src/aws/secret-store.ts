@@ -1,14 +1,5 @@
 /** Secrets Manager behind the `SecretStore` port. */
 
-import {
-  DescribeSecretCommand,
-  GetSecretValueCommand,
-  PutSecretValueCommand,
-  RotateSecretCommand,
-  type RotationRulesType,
-  type SecretsManagerClient,
-  UpdateSecretVersionStageCommand,
-} from '@aws-sdk/client-secrets-manager'
 import { PullAuthError } from '../core/errors.ts'
 import type {
   NewVersion,
@@ -21,6 +12,15 @@ import type {
 } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
 import { ask, type Meanings, says } from './failure.ts'
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  RotateSecretCommand,
+  type RotationRulesType,
+  type SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
+} from './secrets-manager-api.ts'
 
 /** Not adjustable (facts, Secrets Manager section 6). */
 const MOST_BYTES = 65_536

@@ -1,40 +1,40 @@
-/** Signature Version 4 for the few AWS calls that are not worth an SDK client, and for registries that take an AWS role's signature. */
+/** Signature Version 4 for the few AWS calls of other services, and for registries that take an AWS role's signature. */
 
-import type { SSMClient } from '@aws-sdk/client-ssm'
 import { SignatureV4 } from '@smithy/signature-v4'
 import type { AwsHeaders, AwsKeys, AwsRequest } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
 import { trimEnd } from '../core/trim-end.ts'
 import { ask } from './failure.ts'
+import type { AwsClient } from './json-api.ts'
+import { partitionOf } from './partitions.ts'
+import { Sha256 } from './sha256.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Signs with the credentials, Region and hash that the SDK client has. The result throws AWS_CREDENTIALS when there are none. */
-export function createAwsSigner(client: SSMClient, env: Environment): (request: AwsRequest) => Promise<AwsHeaders> {
+/** Signs with the credentials, Region and clock that the client has. The result throws AWS_CREDENTIALS when there are none. */
+export function createAwsSigner(client: AwsClient, env: Environment): (request: AwsRequest) => Promise<AwsHeaders> {
   return async (request) => {
     const asked = { action: `${request.service}:any call`, subject: 'AWS' }
     const region = request.region ?? (await ask(asked, () => client.config.region()))
     const own = () => `${trimEnd(endpointOf(request.service, region, env), '/')}${request.path ?? '/'}`
     const url = new URL(request.url?.replace('{region}', region) ?? own())
-    const { sha256 } = client.config
     const credentials = request.keys === undefined ? client.config.credentials : revealed(request.keys)
     // S3 alone signs the path as it is sent, and asks for the hash of the body as a header. A registry that passes a
     // signature on to AWS would not know that header.
     const isS3 = request.service === 's3'
     const form = { uriEscapePath: !isS3, applyChecksum: isS3 }
-    const signer = new SignatureV4({ service: request.service, region, credentials, sha256, ...form })
-    const signed = await ask(asked, () =>
-      signer.sign({
-        method: request.method,
-        protocol: url.protocol,
-        hostname: url.hostname,
-        ...(url.port === '' ? {} : { port: Number(url.port) }),
-        path: decodeURI(url.pathname),
-        query: Object.fromEntries(url.searchParams),
-        headers: { ...request.headers, host: url.host },
-        body: request.body instanceof Secret ? request.body.reveal() : request.body,
-      }),
-    )
+    const signer = new SignatureV4({ service: request.service, region, credentials, sha256: Sha256, ...form })
+    const unsigned = {
+      method: request.method,
+      protocol: url.protocol,
+      hostname: url.hostname,
+      ...(url.port === '' ? {} : { port: Number(url.port) }),
+      path: decodeURI(url.pathname),
+      query: Object.fromEntries(url.searchParams),
+      headers: { ...request.headers, host: url.host },
+      body: request.body instanceof Secret ? request.body.reveal() : request.body,
+    }
+    const signed = await ask(asked, () => signer.sign(unsigned, { signingDate: client.config.clock.now() }))
     return { url: url.href, region, headers: wrap(signed.headers) }
   }
 }
@@ -59,19 +59,5 @@ function endpointOf(service: string, region: string, env: Environment): string {
   const given = own || env['AWS_ENDPOINT_URL']
   if (given && env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] !== 'true') return given
   const host = service === 'ecr' || service === 'ecr-public' ? `api.${service}` : service
-  return `https://${host}.${region}.${domainOf(region)}/`
-}
-
-/** The domain of a Region's partition, from the table of the SDK (@aws-sdk/core, partitions). */
-const DOMAINS: readonly (readonly [prefix: string, domain: string])[] = [
-  ['cn-', 'amazonaws.com.cn'],
-  ['eusc-', 'amazonaws.eu'],
-  ['us-isob-', 'sc2s.sgov.gov'],
-  ['us-isof-', 'csp.hci.ic.gov'],
-  ['us-iso-', 'c2s.ic.gov'],
-  ['eu-isoe-', 'cloud.adc-e.uk'],
-]
-
-function domainOf(region: string): string {
-  return DOMAINS.find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'amazonaws.com'
+  return `https://${host}.${region}.${partitionOf(region).domain}/`
 }

@@ -13,6 +13,8 @@ export interface Terminal {
   out(text: string): void
   /** Progress, warnings, errors. */
   err(text: string): void
+  /** A person watches `err`: a line of it may be written over. */
+  readonly live: boolean
   /** Asks a person; null: nobody is there to answer. */
   readonly confirm: ((question: string) => Promise<boolean>) | null
   /** Throws FILE_UNREADABLE. `-` is standard input. */

@@ -3,6 +3,7 @@
 import type { CliCommand } from './command.ts'
 import { explain, lint } from './config-commands.ts'
 import { demo } from './demo-command.ts'
+import { iam } from './iam-command.ts'
 import { reloadFleet, retireOld, rollback, rotateSecret, status } from './plan-commands.ts'
 import { plan } from './preview-command.ts'
 import { document, providers } from './print-commands.ts'
@@ -19,4 +20,5 @@ export const COMMANDS: ReadonlyMap<string, CliCommand> = new Map([
   ['retire', retireOld],
   ['providers', providers],
   ['document', document],
+  ['iam', iam],
 ])

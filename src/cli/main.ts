@@ -5,11 +5,18 @@ import { createInterface } from 'node:readline/promises'
 import { PullAuthError } from '../core/errors.ts'
 import { runCli } from './run.ts'
 
-/** Made only for a command that asks for it: all others end at once on Ctrl-C, and every step of theirs can be run again. */
+let stop: AbortController | null = null
+
+/**
+ * Made only for a command that asks for it: all others end at once on Ctrl-C, and every step of theirs can be run again.
+ * The second signal ends the process as ever.
+ */
 function stopSignal(): AbortSignal {
-  const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)))
-  return stop.signal
+  if (stop !== null) return stop.signal
+  const made = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => made.abort(new Error(signal)))
+  stop = made
+  return made.signal
 }
 
 /** Anything but yes is no, also the end of input and Ctrl-C. */
@@ -38,6 +45,7 @@ void runCli({
   stopSignal,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  live: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
   confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : null,
   readFile: (path) => {
     try {

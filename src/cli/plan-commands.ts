@@ -3,10 +3,10 @@
 import { PullAuthError } from '../core/errors.ts'
 import { type JobPorts, publish, type RollbackReport, reload, rotate, runRollback } from '../core/job.ts'
 import { type Plan, readPlan } from '../core/plan.ts'
-import type { VersionId } from '../core/ports.ts'
+import type { Interrupt, VersionId } from '../core/ports.ts'
 import { type RetireReport, retire, retiredCount } from '../core/retire.ts'
 import type { RollbackProposal } from '../core/rollback.ts'
-import { type RolloutReport, rolloutProblem } from '../core/rollout.ts'
+import { type RolloutReport, rolloutProblem } from '../core/rollout-report.ts'
 import { currentOf } from '../core/rotation.ts'
 import { readStatus, type StatusReport } from '../core/status.ts'
 import { randomVersionId } from '../core/version-id.ts'
@@ -45,7 +45,22 @@ function prepare(cx: CommandContext): { plan: Plan; ports: JobPorts } {
   const { value, path } = readPlanFile(cx)
   const plan = readPlan(value, path, PROVIDERS)
   const region = options['region']
-  return { plan, ports: wire(connect(terminal.env, typeof region === 'string' ? region : undefined), journal) }
+  const ports = wire(connect(terminal.env, typeof region === 'string' ? region : undefined), journal)
+  return { plan, ports: { ...ports, interrupt: interruptOf(cx) } }
+}
+
+const INTERRUPT_OPTION = { 'on-interrupt': { type: 'string' } } as const
+const INTERRUPT_HELP = {
+  'on-interrupt': 'what Ctrl-C does to a rollout under way: detach (it goes on, the default) or cancel',
+}
+
+function interruptOf({ terminal, options }: CommandContext): Interrupt {
+  const asked = options['on-interrupt'] ?? 'detach'
+  if (asked !== 'detach' && asked !== 'cancel') {
+    const hint = 'Say --on-interrupt detach, or --on-interrupt cancel.'
+    throw new PullAuthError('USAGE', `--on-interrupt takes detach or cancel, not ${String(asked)}.`, hint)
+  }
+  return { signal: terminal.stopSignal, rollout: asked === 'cancel' ? 'cancelled' : 'goes-on' }
 }
 
 function command(summary: string, run: (cx: CommandContext) => Promise<CommandResult>): CliCommand {
@@ -80,27 +95,40 @@ export const rotateSecret = command('Mint, merge, prove and promote; the fleet i
   return { exit: problem === null ? 0 : 1, json, text: text.join('\n\n') }
 })
 
-export const reloadFleet = command(
-  'Reload the fleet with the current version; after fleet.drain revoke what nothing uses any more.',
-  async (cx) => {
-    const { plan, ports } = prepare(cx)
-    if (plan.fleet === null) throw withoutFleet(plan)
-    const { arn, version } = await currentVersion(ports, plan)
-    const { rollout, problem, retire: retired } = await reload(ports, plan, arn, version)
-    const parts = rollout === null ? [] : [rolloutText(rollout)]
-    if (retired !== null) parts.push(retiredText(retired))
-    if (problem !== null) parts.push(`${problem.code}: ${problem.message}\n${problem.hint}`)
-    const json = {
-      ok: problem === null,
-      secret: arn,
-      version,
-      rollout: rollout === null ? null : rolloutData(rollout),
-      retire: retired === null ? null : retireData(retired),
-      problem: problem === null ? null : errorData(problem),
-    }
-    return { exit: problem === null ? 0 : 1, json, text: parts.join('\n\n') }
-  },
-)
+export const reloadFleet: CliCommand = {
+  ...command(
+    'Reload the fleet with the current version; after fleet.drain revoke what nothing uses any more.',
+    runReload,
+  ),
+  options: { ...PLAN_OPTION, command: { type: 'string' }, ...INTERRUPT_OPTION },
+  optionHelp: { ...PLAN_HELP, command: 'follow this Run Command instead of sending one', ...INTERRUPT_HELP },
+}
+
+async function runReload(cx: CommandContext): Promise<CommandResult> {
+  const { plan, ports } = prepare(cx)
+  if (plan.fleet === null) throw withoutFleet(plan)
+  const commandId = readCommandId(cx.options['command'])
+  const { arn, version } = await currentVersion(ports, plan)
+  const { rollout, problem, retire: retired } = await reload(ports, plan, { secret: arn, version }, commandId)
+  const parts = [rollout === null ? `Version ${version} was rolled out in every location.` : rolloutText(rollout)]
+  if (retired !== null) parts.push(retiredText(retired))
+  if (problem !== null) parts.push(`${problem.code}: ${problem.message}\n${problem.hint}`)
+  const json = {
+    ok: problem === null,
+    secret: arn,
+    version,
+    rollout: rollout === null ? null : rolloutData(rollout),
+    retire: retired === null ? null : retireData(retired),
+    problem: problem === null ? null : errorData(problem),
+  }
+  return { exit: problem === null ? 0 : 1, json, text: parts.join('\n\n') }
+}
+
+function readCommandId(value: string | boolean | undefined): string | null {
+  if (value === undefined) return null
+  if (typeof value === 'string' && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value)) return value
+  throw new PullAuthError('USAGE', '--command takes the id of a Run Command.', 'aws ssm list-commands shows them.')
+}
 
 export const status = command('What is current, how long it lives, which instances run it.', async (cx) => {
   const { plan, ports } = prepare(cx)
@@ -149,8 +177,8 @@ export const retireOld = command(
 export const rollback: CliCommand = {
   summary: 'Make the previous credentials current again, if they still pull, and reload the fleet with them.',
   usage: '--plan FILE',
-  options: { ...PLAN_OPTION, yes: { type: 'boolean' } },
-  optionHelp: { ...PLAN_HELP, yes: 'do not ask; without a terminal there is nobody to ask' },
+  options: { ...PLAN_OPTION, yes: { type: 'boolean' }, ...INTERRUPT_OPTION },
+  optionHelp: { ...PLAN_HELP, yes: 'do not ask; without a terminal there is nobody to ask', ...INTERRUPT_HELP },
   least: 0,
   most: 0,
   run: async (cx) => {
@@ -214,10 +242,10 @@ function withoutFleet(plan: Plan): PullAuthError {
 }
 
 function rolloutText(rollout: RolloutReport): string {
-  const { commandId, version, targets, onVersion, coverage } = rollout
+  const { commandId, canary, version, targets, onVersion, coverage } = rollout
   const rows = instanceRows(rollout)
   const head = [
-    `${onVersion} of ${targets} instances run version ${version} (Run Command ${commandId}).`,
+    `${onVersion} of ${targets} ${canary ? 'canaries' : 'instances'} run version ${version} (Run Command ${commandId}).`,
     ...(coverage === null ? [] : [coverageText(coverage)]),
   ].join('\n')
   return rows.length === 0 ? head : `${head}\n\n${textTable(['instance', 'outcome', 'why'], rows)}`

@@ -5,6 +5,7 @@ import { PullAuthError } from '../core/errors.ts'
 import { targetOf } from '../core/outputs.ts'
 import { countText, type Pace, paceText } from '../core/pace.ts'
 import { type Plan, readUnjudgedPlan } from '../core/plan.ts'
+import type { Canary, Runbook } from '../core/plan-rollout.ts'
 import { durationText } from '../core/schedule.ts'
 import { type Preview, previewOf } from '../preview.ts'
 import { PROVIDERS } from '../registries/table.ts'
@@ -93,6 +94,7 @@ function fleetParts({ fleet, registries, instances, pace }: Preview): readonly (
   const targets = Object.entries(fleet.targets).map(([key, values]) => `${key} = ${values.join(' or ')}`)
   const reload: Facts = [
     ['targets', targets.join(', and ')],
+    ...(fleet.canary === null ? [] : [['canary', canaryText(fleet.canary)] as const]),
     ['document', `${fleet.document} (${fleet.mode})`],
     [
       'waves',
@@ -101,6 +103,8 @@ function fleetParts({ fleet, registries, instances, pace }: Preview): readonly (
     ['timeout', durationText(fleet.timeout)],
     ['drain', durationText(fleet.drain)],
     ...(fleet.cluster === null ? [] : [['cluster', `${fleet.cluster}, every instance of which must run it`] as const]),
+    ...(fleet.alarm === null ? [] : [['alarm', `${fleet.alarm}, which stops the rollout`] as const]),
+    ...(fleet.runbook === null ? [] : [['runbook', runbookText(fleet.runbook)] as const]),
     ...(fleet.allowEmpty ? [['empty', 'accepted: no instance need match'] as const] : []),
   ]
   const retire = registries.map(({ registry, revoke }) => [registry, RETIRED[revoke]] as const)
@@ -109,6 +113,25 @@ function fleetParts({ fleet, registries, instances, pace }: Preview): readonly (
     [`How long that takes${instances === null ? ', for example' : ''}`, pace.map(paceFact)],
     ['Retire, when every instance has the new version and the drain time is over', retire],
   ]
+}
+
+function canaryText(canary: Canary): string {
+  const who =
+    typeof canary === 'number'
+      ? `${canary} instance${canary === 1 ? '' : 's'}`
+      : Object.entries(canary)
+          .map(([key, values]) => `${key} = ${values.join(' or ')}`)
+          .join(', and ')
+  return `${who} first; unless that is green, nothing else is reloaded`
+}
+
+function runbookText({ name, calendar, approvers, locations }: Runbook): string {
+  const steps = [
+    ...(calendar === null ? [] : [`if calendar ${calendar} is open`]),
+    ...(approvers.length === 0 ? [] : [`when one of ${approvers.join(', ')} has approved`]),
+    ...locations.map(({ accounts, regions }) => `in ${accounts.join(', ')} (${regions.join(', ')})`),
+  ]
+  return [name, ...steps].join(', ')
 }
 
 function paceFact(pace: Pace) {

@@ -2,6 +2,7 @@
 
 import { userData } from '../../deploy/boot/user-data.mjs'
 import reloadDocument from '../../deploy/document.json' with { type: 'json' }
+import runbook from '../../deploy/runbook.json' with { type: 'json' }
 import { PullAuthError } from '../core/errors.ts'
 import { overviewOf, type ProviderOverview } from '../registries/overview.ts'
 import { PROVIDERS } from '../registries/table.ts'
@@ -9,15 +10,20 @@ import type { CliCommand } from './command.ts'
 import { textFacts } from './table.ts'
 
 export const document: CliCommand = {
-  summary: 'Print the SSM Command document, ready for aws ssm create-document; or user data for new instances.',
-  usage: '[--boot ARN]',
-  options: { boot: { type: 'string' } },
+  summary:
+    'Print the SSM Command document or the Automation runbook for aws ssm create-document, or user data for new instances.',
+  usage: '[--boot ARN | --runbook]',
+  options: { boot: { type: 'string' }, runbook: { type: 'boolean' } },
   optionHelp: {
     boot: 'print user data that fetches this secret before the agent starts, and before every later start',
+    runbook: 'print the Automation runbook, for a plan with fleet.runbook',
   },
   least: 0,
   most: 0,
-  run: async ({ options: { boot } }) => {
+  run: async ({ options: { boot, runbook: wanted } }) => {
+    if (boot !== undefined && wanted === true)
+      throw new PullAuthError('USAGE', '--boot and --runbook print two things.', 'Say one of them.')
+    if (wanted === true) return { exit: 0, json: runbook, text: JSON.stringify(runbook, null, 2) }
     if (boot === undefined) return { exit: 0, json: reloadDocument, text: reloadDocumentText() }
     const text = userData(reloadDocument, secretArn(String(boot)), 'auth-only')
     return { exit: 0, json: { userData: text }, text }

@@ -9,6 +9,7 @@ import { errorData } from '../report.ts'
 import { VERSION } from '../wiring.ts'
 import type { CliCommand, Terminal } from './command.ts'
 import { COMMANDS } from './commands.ts'
+import { errorLines } from './error-lines.ts'
 import { printable } from './table.ts'
 
 const COMMON: ParseArgsOptionsConfig = {
@@ -20,8 +21,12 @@ const COMMON: ParseArgsOptionsConfig = {
 /** The exit code: 0 good, 1 finding or failure, 2 bad usage. */
 export async function runCli(terminal: Terminal): Promise<0 | 1 | 2> {
   const masking = createMasking()
-  const out = (text: string) => terminal.out(`${masking.clean(text)}\n`)
-  const err = (text: string) => terminal.err(`${masking.clean(text)}\n`)
+  const lines = errorLines(terminal)
+  const out = (text: string) => {
+    lines.end()
+    terminal.out(`${masking.clean(text)}\n`)
+  }
+  const err = (text: string) => lines.print(masking.clean(text))
   const [name, ...rest] = terminal.argv
   const json = terminal.argv.includes('--json')
   try {
@@ -39,7 +44,10 @@ export async function runCli(terminal: Terminal): Promise<0 | 1 | 2> {
       out(helpFor(name, command))
       return 0
     }
-    const journal = terminalJournal(err, masking.add, values['verbose'] === true)
+    const journal = {
+      ...terminalJournal(err, masking.add, values['verbose'] === true),
+      ...(terminal.live ? { progress: (text: string) => lines.replace(masking.clean(`  ${printable(text)}`)) } : {}),
+    }
     const result = await command.run({ terminal, journal, options: values, arguments: positionals })
     out(json ? JSON.stringify(result.json) : result.text)
     return result.exit

@@ -5,6 +5,7 @@
 
 import { PullAuthError } from './errors.ts'
 import type { Plan, PlannedRegistry } from './plan.ts'
+import { rolloutSeconds, timeoutWithin } from './plan-rollout.ts'
 import type { FieldProblem, Journal, Provider, ProviderTraits, SecretDescription } from './ports.ts'
 import { durationText, type Schedule, scheduleOf } from './schedule.ts'
 
@@ -88,7 +89,7 @@ export function lifeOf({ ttl, provider }: PlannedRegistry): number | null {
 
 /** `runs`: 2 = the next one does not happen. */
 function needOf(plan: Plan, { interval, window }: Pick<Schedule, 'interval' | 'window'>, runs: number): Need {
-  const rollout = plan.fleet?.timeout ?? 0
+  const rollout = rolloutSeconds(plan.fleet)
   const total = runs * interval + window + RETRIES + rollout + MARGIN
   return { interval, window, retries: RETRIES, rollout, margin: MARGIN, total }
 }
@@ -218,7 +219,7 @@ export function frequencyText({ rotationsPerDay, reloadsPerDay, schedule }: Cade
 
 function whatToChange(plan: Plan, { life, registry }: Shortest): string {
   const { key, provider } = registry
-  const rollout = plan.fleet?.timeout ?? 0
+  const rollout = rolloutSeconds(plan.fleet)
   const least = Math.max(needOf(plan, FASTEST, 1).total, ROLLOUTS_IN_A_LIFE * rollout)
   const timeout = timeoutFor(plan, life, FASTEST)
   const { max, granularity } = provider.traits.ttl
@@ -249,7 +250,7 @@ function sentence(text: string): string {
 function timeoutFor(plan: Plan, life: number, schedule: Schedule): string | null {
   if (plan.fleet === null) return null
   const rest = life - schedule.interval - schedule.window - RETRIES - MARGIN
-  const minutes = Math.floor(Math.min(rest, life / ROLLOUTS_IN_A_LIFE) / MINUTE)
+  const minutes = Math.floor(timeoutWithin(plan.fleet, Math.min(rest, life / ROLLOUTS_IN_A_LIFE)) / MINUTE)
   return minutes < 1 ? null : `${minutes}m`
 }
 

@@ -133,9 +133,9 @@ const LIST_WAITS: readonly Millis[] = [5_000, 20_000]
 async function listTargets({ fleet, clock }: CoveragePorts, command: Command): Promise<readonly string[]> {
   for (const wait of [...LIST_WAITS, null]) {
     try {
-      const ids: string[] = []
-      for await (const id of fleet.targets(command.id)) ids.push(id)
-      if (ids.length >= command.targets || wait === null) return ids
+      const ids = new Set<string>()
+      for await (const id of fleet.targets(command.id)) ids.add(id)
+      if (ids.size >= command.targets || wait === null) return [...ids]
     } catch (error) {
       if (wait === null || !isCode(error, 'AWS_THROTTLED', 'AWS_UNAVAILABLE')) throw error
     }

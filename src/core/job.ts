@@ -8,8 +8,10 @@ import type { SecretArn, VersionId } from './ports.ts'
 import type { Proven } from './proof.ts'
 import { type RetireReport, retire } from './retire.ts'
 import { type Rollback, type RollbackProposal, rollBack } from './rollback.ts'
-import { type RolloutPorts, type RolloutReport, requireDocument, rollOut, rolloutProblem } from './rollout.ts'
+import { type RolloutPorts, resumeRollout, rollOut } from './rollout.ts'
+import { type RolloutReport, rolloutProblem } from './rollout-report.ts'
 import { type RotationPorts, requestRotation, rotateDirectly } from './rotation.ts'
+import { requireDocument, type Wanted } from './send.ts'
 
 export type JobPorts = RotationPorts & RolloutPorts
 
@@ -92,7 +94,7 @@ async function carryOut(
 ): Promise<PublishReport & ReloadReport> {
   const published = await publish(cx, plan, version)
   try {
-    const reloaded = await reload(cx, plan, secret, version)
+    const reloaded = await reload(cx, plan, { secret, version })
     return { ...published, ...reloaded, problem: reloaded.problem ?? published.problem }
   } catch (error) {
     // The new version is current, whatever became of the rollout: an error alone would look as if nothing had changed.
@@ -114,10 +116,25 @@ export async function publish(cx: JobPorts, plan: Plan, version: VersionId): Pro
 export type ReloadReport = Pick<JobReport, 'rollout' | 'problem' | 'retire'>
 
 /** Reloads the fleet and, when every instance runs the version and fleet.drain is over, revokes what nothing uses any more. */
-export async function reload(cx: JobPorts, plan: Plan, secret: SecretArn, version: VersionId): Promise<ReloadReport> {
+export async function reload(
+  cx: JobPorts,
+  plan: Plan,
+  wanted: Wanted,
+  /** A Run Command that is followed instead of sending one. */
+  commandId: string | null = null,
+): Promise<ReloadReport> {
   if (plan.fleet === null) return { rollout: null, problem: null, retire: null }
   cx.journal.phase('Reload the fleet')
-  const rollout = await rollOut(cx, plan.fleet, secret, version, { again: true })
+  const rollout =
+    commandId === null
+      ? await rollOut(cx, plan.fleet, wanted, { again: true })
+      : await resumeRollout(cx, plan.fleet, wanted, commandId)
+  if (rollout === null) {
+    cx.journal.info(
+      'The rollout succeeded in every account and Region. Nothing is revoked: their instances are not seen from here.',
+    )
+    return { rollout, problem: null, retire: null }
+  }
   const problem = rolloutProblem(rollout, plan.fleet)
   if (problem !== null) return { rollout, problem, retire: null }
   cx.journal.phase('Retire')

@@ -8,10 +8,10 @@ import { PullAuthError } from './errors.ts'
 import { parseNodeStatus } from './node-status.ts'
 import type { FleetPlan } from './plan.ts'
 import type { Command, Invocation, InvocationStatus, Millis } from './ports.ts'
-import type { RolloutPorts, RolloutReport } from './rollout.ts'
+import type { RolloutPorts } from './rollout.ts'
+import type { RolloutReport } from './rollout-report.ts'
+import { EXECUTION_TIME } from './send.ts'
 
-/** Longer than any command of ours is delivered and runs after it was sent: fleet.timeout goes on top. */
-const EXECUTION_TIME: Millis = 25 * 60_000
 /** Of larger fleets nobody's own word is read, here as in the rollout's report. */
 const READ_EVERY_INSTANCE = 500
 

@@ -5,12 +5,13 @@
 
 import { lifeOf, MARGIN, ROLLOUTS_IN_A_LIFE } from './cadence.ts'
 import type { FleetPlan, Plan } from './plan.ts'
+import { rolloutSeconds } from './plan-rollout.ts'
 import { durationText } from './schedule.ts'
 
 /** Lock, fetch, restart and registration of one node, in seconds; the jitter comes on top. */
 const NODE_TIME = 15
 /** The document's own timeout, in seconds: after it and fleet.timeout Systems Manager gives up what has not ended. */
-const EXECUTION = 1_500
+const EXECUTION = 1_600
 
 export interface Pace {
   readonly instances: number
@@ -37,7 +38,13 @@ export function paceOf(plan: Plan, instances: number): Pace | null {
   const concurrency = concurrencyOf(fleet.maxConcurrency, instances)
   const waves = wavesOf(instances, concurrency)
   const expected = Math.ceil(waves * nodeTime(fleet))
-  const common = { instances, concurrency, waves, expected, worst: fleet.timeout + EXECUTION }
+  const common = {
+    instances,
+    concurrency,
+    waves,
+    expected,
+    worst: rolloutSeconds(fleet) + EXECUTION * (fleet.canary === null ? 1 : 2),
+  }
   const unfinished = unfinishedText(fleet, instances)
   if (unfinished !== null) return { ...common, verdict: 'unfinished', finding: unfinished }
   const dies = dyingText(plan, fleet, expected)
@@ -87,7 +94,7 @@ export function unfinishedText(fleet: Rate, instances: number): string | null {
 }
 
 function dyingText(plan: Plan, fleet: FleetPlan, expected: number): string | null {
-  const need = Math.max(fleet.timeout + MARGIN, ROLLOUTS_IN_A_LIFE * expected)
+  const need = Math.max(rolloutSeconds(fleet) + MARGIN, ROLLOUTS_IN_A_LIFE * expected)
   const dying = plan.registries.flatMap((registry) => {
     const life = lifeOf(registry)
     return life === null || life >= need ? [] : [`${registry.key} lives ${durationText(life)}`]

@@ -5,7 +5,18 @@ import { PullAuthError } from './errors.ts'
 import { type Fields, isObject, join, nearest, objectAt, readFields, refuseUnknown, tableSchema } from './fields.ts'
 import { type ImageReference, parseImage } from './image.ts'
 import { outputsSchema, type PlannedOutput, readOutputs } from './plan-outputs.ts'
-import type { FieldProblem, FieldTable, JsonValue, Provider, RotationClass } from './ports.ts'
+import {
+  type Canary,
+  canarySchema,
+  type Runbook,
+  readCanary,
+  readRunbook,
+  readTargets,
+  rolloutSeconds,
+  runbookSchema,
+  targetsSchema,
+} from './plan-rollout.ts'
+import type { FieldProblem, FieldTable, JsonValue, Provider, RotationClass, Targets } from './ports.ts'
 import { readSchedule, type Schedule } from './schedule.ts'
 import type { AuthFormat } from './stored-config.ts'
 
@@ -36,7 +47,13 @@ export interface PlannedRegistry {
 }
 
 export interface FleetPlan {
-  readonly targets: Readonly<Record<string, readonly string[]>>
+  readonly targets: Targets
+  /** null = nobody is reloaded before the others. */
+  readonly canary: Canary | null
+  /** null = Run Command is sent directly. */
+  readonly runbook: Runbook | null
+  /** Name of a CloudWatch alarm that stops the rollout; null = none. */
+  readonly alarm: string | null
   /** Name or ARN of the ECS cluster whose container instances must all be targets; null = nobody compares. */
   readonly cluster: string | null
   /** A rollout that matches nobody is no failure. */
@@ -101,6 +118,11 @@ const FLEET_FIELDS: FieldTable = {
     kind: 'boolean',
     description: 'Accept a rollout that matches no instance, as of a fleet that is scaled to zero. Default false.',
   },
+  alarm: {
+    kind: 'string',
+    description: 'Name of a CloudWatch alarm that stops a rollout.',
+    example: 'prod-pull-errors',
+  },
   document: { kind: 'string', description: 'Name of the SSM Command document. Default ecs-pull-auth-reload.' },
   mode: {
     kind: 'choice',
@@ -145,8 +167,6 @@ const ROTATION_FIELDS: FieldTable = {
     example: '1h',
   },
 }
-
-const TARGET_KEY = /^(?:tag:.{1,128}|tag-key|InstanceIds|resource-groups:(?:Name|ResourceTypeFilters))$/u
 
 /**
  * A parsed YAML or JSON value as a plan. Throws PLAN_INVALID with every problem by field, or CADENCE_UNSAFE. `origin` is what messages call it: a file, a parameter, "the inputs".
@@ -307,11 +327,16 @@ function ttlProblem(ttl: number | null, provider: Provider): string | null {
 
 function readFleet(value: unknown, problems: FieldProblem[]): FleetPlan {
   const raw = objectAt(value, 'fleet', problems)
-  const { targets, ...rest } = raw
+  const { targets: wanted, canary: first, runbook, ...rest } = raw
   const fields = readFields(FLEET_FIELDS, rest, 'fleet', problems)
   const text = (name: string, fallback: string) => String(fields[name] ?? fallback)
+  const targets = readTargets(wanted, 'fleet.targets', problems)
+  const canary = first === undefined ? null : readCanary(first, targets, problems)
   const fleet: FleetPlan = {
-    targets: readTargets(targets, problems),
+    targets,
+    canary,
+    runbook: runbook === undefined ? null : readRunbook(runbook, canary, problems),
+    alarm: (fields['alarm'] ?? null) as string | null,
     cluster: (fields['cluster'] ?? null) as string | null,
     allowEmpty: fields['allowEmpty'] === true,
     document: text('document', 'ecs-pull-auth-reload'),
@@ -339,6 +364,9 @@ function readRotation(value: unknown, problems: FieldProblem[]): Schedule | null
 /** Names as CreateCluster takes them, or an ARN. */
 const CLUSTER = /^(?:arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster\/)?[A-Za-z0-9_-]{1,255}$/
 
+/** AutomationParameterValue of the API model. */
+const LONGEST_PARAMETER = 512
+
 /** The bounds of SendCommand (facts/ssm-fleet-reload.md section 5) and of our own document. */
 function fleetProblems(fleet: FleetPlan): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
@@ -355,29 +383,15 @@ function fleetProblems(fleet: FleetPlan): readonly FieldProblem[] {
   if (fleet.timeout < 30 || fleet.timeout > 2_592_000) wrong('timeout', 'must be from 30s to 30d')
   if (fleet.jitter > 900) wrong('jitter', 'must be at most 15m')
   if (fleet.drain > 86_400) wrong('drain', 'must be at most 1d')
+  for (const [key, values] of fleet.runbook === null ? [] : Object.entries(fleet.targets)) {
+    if (JSON.stringify({ Key: key, Values: values }).length > LONGEST_PARAMETER)
+      wrong(
+        `targets.${key}`,
+        `is longer than the ${LONGEST_PARAMETER} characters that Automation takes; use fewer values`,
+      )
+  }
+  if (fleet.alarm !== null && fleet.alarm.length > 255) wrong('alarm', 'must be the name of a CloudWatch alarm')
   return problems
-}
-
-function readTargets(value: unknown, problems: FieldProblem[]): Readonly<Record<string, readonly string[]>> {
-  const path = 'fleet.targets'
-  const entries = Object.entries(objectAt(value, path, problems))
-  if (isObject(value) && (entries.length < 1 || entries.length > 5)) {
-    problems.push({ field: path, problem: 'must have one to five keys: all of them must match an instance' })
-  }
-  for (const [key, values] of entries) {
-    const at = join(path, key)
-    if (!TARGET_KEY.test(key)) {
-      problems.push({
-        field: at,
-        problem: 'must be tag:NAME, tag-key, InstanceIds, resource-groups:Name or resource-groups:ResourceTypeFilters',
-      })
-    }
-    const texts = Array.isArray(values) ? values : []
-    if (texts.length < 1 || texts.length > 50 || !texts.every((text) => typeof text === 'string' && text !== '')) {
-      problems.push({ field: at, problem: 'must be a list of 1 to 50 texts: any of them may match' })
-    }
-  }
-  return Object.fromEntries(entries.map(([key, values]) => [key, (Array.isArray(values) ? values : []).map(String)]))
 }
 
 function invalid(origin: string, problems: readonly FieldProblem[]): PullAuthError {
@@ -418,7 +432,12 @@ export function planSchema(providers: ProviderTable): JsonValue {
         type: 'object',
         additionalProperties: false,
         required: ['targets'],
-        properties: { targets: targetsSchema(), ...fleet.properties },
+        properties: {
+          targets: targetsSchema('SSM targets: every key must match an instance, any of its values may.'),
+          canary: canarySchema(),
+          ...fleet.properties,
+          runbook: runbookSchema(),
+        },
       },
       rotation: { type: 'object', additionalProperties: false, ...rotation },
       outputs: outputsSchema(),
@@ -438,18 +457,7 @@ function registrySchema(provider: Provider): JsonValue {
   }
 }
 
-function targetsSchema(): JsonValue {
-  return {
-    type: 'object',
-    minProperties: 1,
-    maxProperties: 5,
-    description: 'SSM targets: every key must match an instance, any of its values may.',
-    propertyNames: { pattern: TARGET_KEY.source },
-    additionalProperties: { type: 'array', minItems: 1, maxItems: 50, items: { type: 'string', minLength: 1 } },
-  }
-}
-
 /** The least life, in seconds, that a credential must have left when it is published: a whole rollout and a margin. */
 export function leastLife(plan: Plan): number {
-  return (plan.fleet?.timeout ?? 0) + MARGIN
+  return rolloutSeconds(plan.fleet) + MARGIN
 }

@@ -24,6 +24,19 @@ export interface Clock {
 
 export type Detail = Readonly<Record<string, string | number | boolean | null>>
 
+/**
+ * What the core counts, each of one registry but for the first two: another writer was first; seconds since the current
+ * version was made; seconds that a credential had to live when it was promoted; how much of its life is over, in percent;
+ * days until it, or the root that mints it, dies.
+ */
+export type Measure =
+  | 'CasConflict'
+  | 'VersionAge'
+  | 'TtlAtPromotion'
+  | 'CredentialLifeUsed'
+  | 'CredentialDaysLeft'
+  | 'RootDaysLeft'
+
 /** Where the core tells what it does. Shells turn it into a log, annotations or JSON lines. */
 export interface Journal {
   /** Registers every spelling of a credential with whatever hides secrets in this shell. Called where it is born. */
@@ -32,6 +45,18 @@ export interface Journal {
   phase(title: string): void
   info(message: string, detail?: Detail): void
   warn(message: string, detail?: Detail): void
+  /** How far something is: where it can, it takes the place of what was told before. Shells without it: `info`. */
+  progress?(message: string, detail?: Detail): void
+  /** Only shells that keep numbers over time have it. */
+  measure?(name: Measure, value: number, registry?: string): void
+}
+
+/** Somebody asks this process to stop, with Ctrl-C or by cancelling a workflow. */
+export interface Interrupt {
+  /** Asked for when something begins that can be left; until then a signal ends the process at once. */
+  signal(): AbortSignal
+  /** What becomes of a rollout that is under way then. */
+  readonly rollout: 'goes-on' | 'cancelled'
 }
 
 // ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,9 +203,12 @@ export interface DocumentDescription {
   readonly active: boolean
 }
 
+/** Target keys of Systems Manager with their values: every key must match an instance, any of its values may. */
+export type Targets = Readonly<Record<string, readonly string[]>>
+
 export interface CommandOrder {
   readonly document: DocumentDescription
-  readonly targets: Readonly<Record<string, readonly string[]>>
+  readonly targets: Targets
   readonly parameters: Readonly<Record<string, string>>
   readonly maxConcurrency: string
   readonly maxErrors: string
@@ -188,6 +216,8 @@ export interface CommandOrder {
   readonly timeoutSeconds: number
   /** At most 100 characters. Names the secret version, so that a lost answer can be found again. */
   readonly comment: string
+  /** A CloudWatch alarm that stops the command; null = none. */
+  readonly alarm: string | null
 }
 
 /** One Run Command, as `ListCommands` tells it. Counts start at 0 before targets are known. */
@@ -227,9 +257,52 @@ export interface Fleet {
   invocations(id: string, status?: InvocationStatus): AsyncIterable<Invocation>
   /** The ids of all instances that a command matched, without what they printed. */
   targets(id: string): AsyncIterable<string>
+  /** Instances under targets that are connected to Systems Manager: the first ones, in the order of their ids. Tags or InstanceIds only. */
+  connected(targets: Targets, most: number): Promise<readonly string[]>
   /** Which of these instances Systems Manager knows, connected or not. One that it does not know was terminated or deregistered. */
   known(instanceIds: readonly string[]): Promise<ReadonlySet<string>>
   cancel(id: string): Promise<void>
+}
+
+// ── Automation ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface RunbookOrder {
+  readonly runbook: string
+  /** A UUID: the same one again is the same run. */
+  readonly token: string
+  readonly parameters: Readonly<Record<string, readonly string[]>>
+  readonly alarm: string | null
+  /** Empty = this account and Region. */
+  readonly locations: readonly RunbookLocation[]
+}
+
+export interface RunbookLocation {
+  readonly accounts: readonly string[]
+  readonly regions: readonly string[]
+  /** Name of the role there; null = AWS-SystemsManager-AutomationExecutionRole. */
+  readonly role: string | null
+}
+
+/** One run of a runbook. */
+export interface Execution {
+  readonly id: string
+  /** As the service spells it; there are about twenty. */
+  readonly status: string
+  readonly ended: boolean
+  readonly parameters: Readonly<Record<string, string>>
+  /** Those that have begun. */
+  readonly steps: readonly { readonly name: string; readonly status: string }[]
+}
+
+/** Systems Manager Automation, as far as the core uses it. Throws like `Fleet`. */
+export interface Automation {
+  /** null: the token belongs to a run with other parameters. Repeated by the adapter: the token makes that safe. */
+  start(order: RunbookOrder): Promise<string | null>
+  /** Ids of the latest runs of a runbook, newest first; a run with locations without those that it started there. */
+  recent(runbook: string, since: Millis): Promise<readonly string[]>
+  /** null: not visible yet. */
+  execution(id: string): Promise<Execution | null>
+  stop(id: string): Promise<void>
 }
 
 export interface ContainerInstance {

@@ -5,12 +5,14 @@
  */
 
 import { isCode, PullAuthError } from './errors.ts'
+import { sleepUnless } from './follow.ts'
 import { labelPrefix, readMintLabel } from './mint-label.ts'
 import { writeOutputs } from './outputs.ts'
 import { refuseOvertaken } from './overtaken.ts'
 import type { Plan } from './plan.ts'
 import type { Millis, Revocation, SecretArn, SecretDescription, VersionId } from './ports.ts'
-import { type RolloutPorts, type RolloutReport, rolloutProblem } from './rollout.ts'
+import type { RolloutPorts } from './rollout.ts'
+import { type RolloutReport, rolloutProblem } from './rollout-report.ts'
 import { CURRENT, currentOf, providerContext, type RotationPorts, STAGED_LABEL } from './rotation.ts'
 import type { StateEntry } from './state.ts'
 import { readStoredConfig, resolveImage, type StoredConfig, stateOf } from './stored-config.ts'
@@ -26,7 +28,7 @@ export interface RetireReport {
 /** A token without a version is an orphan only when its mint cannot be on its way to the store any more. */
 const ORPHAN_AGE: Millis = 60 * 60_000
 
-type RetirePorts = RotationPorts & Pick<RolloutPorts, 'fleet'>
+type RetirePorts = RotationPorts & Pick<RolloutPorts, 'fleet' | 'interrupt'>
 
 /**
  * Throws RETIRE_NOT_YET when the rollout does not prove that no instance needs an older credential, and, unless it is to
@@ -47,7 +49,8 @@ export async function retire(
     `Every instance runs the version. Old credentials stay alive until ${new Date(found.drained).toISOString()}, for pulls ` +
       'that are under way (fleet.drain). This may be interrupted: the next retire revokes them.',
   )
-  await cx.clock.sleep(left)
+  if (!(await sleepUnless(cx.clock, left, cx.interrupt?.signal())))
+    throw draining(plan, found.drained, found.drained - cx.clock.now())
   // Somebody may have moved the label back meanwhile: what was unnecessary then may be needed now.
   return await revokeAll(cx, plan, rollout, await findUnnecessary(cx, plan, rollout))
 }

@@ -6,6 +6,7 @@
 
 import { warnOfCadence } from './cadence.ts'
 import { type ErrorCode, isCode, PullAuthError } from './errors.ts'
+import { measurePromotion, watchRoot } from './lifetimes.ts'
 import { labelPrefix, mintLabel } from './mint-label.ts'
 import { leastLife, type Plan, type PlannedRegistry, type ProviderTable } from './plan.ts'
 import type {
@@ -97,6 +98,7 @@ export async function createVersion(cx: RotationPorts, attempt: Attempt): Promis
     // Only these errors say that our text is not stored; after any other one it may be, and then revoking would kill it.
     if (isCode(error, 'VERSION_EXISTS', 'CONFIG_TOO_LARGE', 'CONFIG_UNWRITABLE')) await discard(cx, minted)
     if (!isCode(error, 'VERSION_EXISTS')) throw error
+    cx.journal.measure?.('CasConflict', 1)
     const winner = await readWhenVisible(cx, secret.arn, attempt.version)
     return await judgeExisting(cx, attempt, secret.arn, winner, before)
   }
@@ -129,18 +131,19 @@ export async function finishVersion(cx: RotationPorts, attempt: Attempt): Promis
     const secret = await describeOwned(cx, attempt)
     const current = currentOf(secret)
     if (current === attempt.version) return
-    await checkPromotable(cx, attempt, secret)
+    const entries = await checkPromotable(cx, attempt, secret)
     try {
       await cx.store.moveLabel(secret.arn, {
         label: CURRENT,
         to: attempt.version,
         ...(current === null ? {} : { from: current }),
       })
-      return
+      return measurePromotion(cx, entries)
     } catch (error) {
       if (!isCode(error, 'LABEL_MOVED', 'AWS_UNAVAILABLE')) throw error
       // The answer may have been lost after the move: whoever has the label now decides (facts 11.5).
-      if (await becameCurrent(cx, secret.arn, attempt.version)) return
+      if (await becameCurrent(cx, secret.arn, attempt.version)) return measurePromotion(cx, entries)
+      if (isCode(error, 'LABEL_MOVED')) cx.journal.measure?.('CasConflict', 1)
       if (last) throw error
     }
   }
@@ -433,15 +436,21 @@ async function rehearse(
   }
 }
 
-async function checkPromotable(cx: RotationPorts, attempt: Attempt, secret: SecretDescription): Promise<void> {
+/** Returns what would become current. */
+async function checkPromotable(
+  cx: RotationPorts,
+  attempt: Attempt,
+  secret: SecretDescription,
+): Promise<readonly StateEntry[]> {
   const [staged, current] = await Promise.all([readLabelled(cx, secret.arn, attempt), readCurrent(cx, secret)])
   const next = readStoredConfig(staged.text, secret.name)
   const reason = uselessBecause(attempt.plan, stateOf(next), cx.clock.now())
   if (reason !== null && !staged.text.equals(current.text)) await releaseAndFail(cx, attempt, secret.arn, reason)
   const managed = attempt.plan.registries.map(({ key }) => key)
   const now = readStoredConfig(current.text, secret.name)
-  if (unmanagedDigest(now, managed) === unmanagedDigest(next, managed)) return
+  if (unmanagedDigest(now, managed) === unmanagedDigest(next, managed)) return stateOf(next)?.entries ?? []
   await release(cx, attempt, secret.arn)
+  cx.journal.measure?.('CasConflict', 1)
   throw new PullAuthError(
     'CONFIG_CHANGED',
     `Somebody changed ${secret.arn} while version ${attempt.version} was being made; their change was kept, ours was not.`,
@@ -503,25 +512,8 @@ async function mintOne(
       leastLifeSeconds: leastLife(plan),
     },
   )
-  await watchRoot(cx, registry)
+  await watchRoot(providerContext(cx), registry)
   return { registry, credential }
-}
-
-/** Time to make a new root and to store it, holidays included. */
-const ROOT_WARNING: Millis = 14 * 86_400_000
-
-/** A root dies too. It is watched where its source tells when; a watch that fails never fails a rotation. */
-async function watchRoot(cx: RotationPorts, { key, provider, config }: PlannedRegistry): Promise<void> {
-  try {
-    const expiresAt = (await provider.rootExpiry?.(providerContext(cx), config)) ?? null
-    if (expiresAt === null || expiresAt - cx.clock.now() > ROOT_WARNING) return
-    cx.journal.warn(
-      `${key}: the root credential of ${provider.kind} dies at ${new Date(expiresAt).toISOString()}; nothing can be minted from then on.`,
-      { code: 'CREDENTIAL_EXPIRING', registry: key, rootExpiresAt: new Date(expiresAt).toISOString() },
-    )
-  } catch {
-    cx.journal.info(`${key}: ${provider.kind} did not tell when its root credential dies.`)
-  }
 }
 
 /** What a provider may touch, and no more. */

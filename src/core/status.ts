@@ -4,9 +4,11 @@ import { judgeRealSchedule } from './cadence.ts'
 import { lintStored } from './lint.ts'
 import type { Plan } from './plan.ts'
 import type { Millis, SecretArn, VersionId } from './ports.ts'
-import { isFinal, latestRollout, type RolloutPorts, type RolloutReport, reportOn, rolloutProblem } from './rollout.ts'
+import type { RolloutPorts } from './rollout.ts'
+import { type RolloutReport, reportOn, rolloutProblem } from './rollout-report.ts'
 import { currentOf, labelHolder, PENDING, type RotationPorts } from './rotation.ts'
 import { shownUsername } from './secret.ts'
+import { isFinal, latestRollout } from './send.ts'
 import { readStoredConfig, resolveImage, type StoredConfig, stateOf } from './stored-config.ts'
 
 export interface RegistryStatus {

@@ -1,16 +1,32 @@
-/** How the SDK clients are set up: Region, credentials, time limits, user agent, proxy. */
+/** How the clients are set up: Region, credentials, time limits, user agent, proxy. */
 
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { callerRegion, createClients } from '../../src/aws/clients.ts'
 import { createSecretStore } from '../../src/aws/secret-store.ts'
+import { LIMITS } from '../../src/aws/transport.ts'
 import { isCode } from '../../src/core/errors.ts'
 import { clientsOf, start } from './fixture.ts'
 
 const KEYS = { accessKeyId: 'AKIAANYBODY', secretAccessKey: 'any' }
 const US = { region: 'us-east-1', userAgent: [] as [string, string][] }
+
+async function listen(
+  context: TestContext,
+  serve: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => serve(request, response))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  context.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
 
 /** The environment of one test; tests of this file run one after the other. */
 function environment(context: TestContext, wanted: Readonly<Record<string, string>>): void {
@@ -74,15 +90,47 @@ test('nobody at the endpoint is AWS_UNAVAILABLE', async (context) => {
   )
 })
 
-test('connecting takes 2 s at most and an answer 5 s, and too long is an error', async () => {
-  const { secrets, ssm } = createClients(US)
-  for (const client of [secrets, ssm]) {
-    // The handler resolves its options when it is first asked; nothing is sent.
-    const handler = client.config.requestHandler as unknown as { configProvider: Promise<Record<string, unknown>> }
-    const { connectionTimeout, requestTimeout, throwOnRequestTimeout } = await handler.configProvider
-    assert.deepEqual([connectionTimeout, requestTimeout, throwOnRequestTimeout], [2_000, 5_000, true])
-    assert.deepEqual([await client.config.maxAttempts(), client.config.retryMode], [3, 'standard'])
+describe('a call ends', { concurrency: true }, () => {
+  test('after 2 s without a connection and 5 s without an answer', () => {
+    assert.deepEqual(LIMITS, { connectMs: 2_000, answerMs: 5_000 })
+  })
+
+  const hanging = [
+    ['nothing is answered', () => undefined],
+    ['an answer stays unfinished', (response: ServerResponse) => response.writeHead(200).write('{"ARN":')],
+  ] as const
+  for (const [what, answer] of hanging) {
+    test(`and is AWS_UNAVAILABLE when ${what}, after three attempts`, async (context) => {
+      let asked = 0
+      const endpoint = await listen(context, (_, response) => {
+        asked += 1
+        answer(response)
+      })
+      const limits = { connectMs: 2_000, answerMs: 50 }
+      const { secrets } = createClients({ ...US, only: { endpoint, ...KEYS }, limits, sleep: async () => undefined })
+      const failed = (error: unknown) => isCode(error, 'AWS_UNAVAILABLE') && /ETIMEDOUT/.test(error.message)
+      await assert.rejects(createSecretStore(secrets).describe('s'), failed)
+      assert.equal(asked, 3)
+    })
   }
+
+  test('and is AWS_UNAVAILABLE when the answer is larger than any answer', async (context) => {
+    const endpoint = await listen(context, (_, response) => void response.end('x'.repeat(11 * 1024 * 1024)))
+    const { secrets } = createClients({ ...US, only: { endpoint, ...KEYS } })
+    await assert.rejects(createSecretStore(secrets).describe('s'), (error) => isCode(error, 'AWS_UNAVAILABLE'))
+  })
+})
+
+test('connections are kept', async (context) => {
+  const ports = new Set<number | undefined>()
+  const endpoint = await listen(context, (request, response) => {
+    ports.add(request.socket.remotePort)
+    response.end('{}')
+  })
+  const { secrets } = createClients({ ...US, only: { endpoint, ...KEYS } })
+  for (let call = 0; call < 3; call += 1) await createSecretStore(secrets).describe('s')
+  secrets.destroy()
+  assert.equal(ports.size, 1)
 })
 
 test('a proxy of the environment is used for AWS, and its refusal is AWS_UNAVAILABLE', async (context) => {

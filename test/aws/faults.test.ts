@@ -100,6 +100,7 @@ describe('a lost answer', { concurrency: true }, () => {
       maxErrors: '0',
       timeoutSeconds: 60,
       comment: 'mine',
+      alarm: null,
     }
     for (const kind of ['lost', 'reset-before', '500', 'throttle'] as const) {
       fixture.aws.faults.add({ match: (operation) => operation === 'SendCommand', kind })

@@ -3,10 +3,11 @@
 import { createHash, createHmac } from 'node:crypto'
 import { request } from 'node:http'
 import type { TestContext } from 'node:test'
+import { createAutomation } from '../../src/aws/automation.ts'
 import { type Clients, createClients } from '../../src/aws/clients.ts'
 import { createFleet } from '../../src/aws/fleet.ts'
 import { createSecretStore } from '../../src/aws/secret-store.ts'
-import type { Fleet, SecretStore } from '../../src/core/ports.ts'
+import type { Automation, Fleet, SecretStore } from '../../src/core/ports.ts'
 import { type VirtualClock, virtualClock } from '../doubles/virtual-clock.ts'
 import { type AwsDouble, type AwsOptions, startAws } from './server.ts'
 import type { Identity } from './signature.ts'
@@ -34,6 +35,7 @@ export interface Fixture {
   readonly events: readonly AwsEvent[]
   readonly store: SecretStore
   readonly fleet: Fleet
+  readonly automation: Automation
   /** Any request, signed unless told otherwise: the double sees exactly this. */
   ask(operation: string, input: Json, change?: Partial<RawRequest>): Promise<Answer>
 }
@@ -68,6 +70,7 @@ export async function start(context: TestContext, options: Partial<AwsOptions> =
     events,
     store: createSecretStore(clients.secrets),
     fleet: createFleet(clients.ssm),
+    automation: createAutomation(clients.ssm),
     ask: (operation, input, change = {}) => ask(aws, operation, input, change),
   }
 }

@@ -48,6 +48,7 @@ async function orderFor(fleet: Fleet, change: Partial<CommandOrder> = {}): Promi
     maxErrors: '10%',
     timeoutSeconds: 120,
     comment: 'ecs-pull-auth 1',
+    alarm: null,
     ...change,
   }
 }
@@ -352,4 +353,35 @@ test('readParameter reads a value, or is PLAN_MISSING', async (context) => {
   const { ssm } = clientsOf(fixture.aws)
   assert.equal(await readParameter(ssm, '/acme/plan'), '{"version":1}')
   await refused(readParameter(ssm, '/acme/nope'), 'PLAN_MISSING', /\/acme\/nope/)
+})
+
+describe('connected', () => {
+  test('tells the first instances by id that are online, and asks by tags alone', async (context) => {
+    const seeds = fleetOf(120).reverse()
+    const offline = { id: id(1), tags: { role: 'ecs' }, online: false }
+    const { fleet, aws } = await withFleet(context, {
+      instances: [...seeds.filter((seed) => seed.id !== id(1)), offline],
+    })
+    assert.deepEqual(await fleet.connected({ 'tag:role': ['ecs'] }, 2), [id(2), id(3)])
+    const asked = aws.requests.filter(({ operation }) => operation === 'DescribeInstanceInformation')
+    assert.deepEqual(
+      asked.map(({ input }) => input['Filters']),
+      Array(3).fill([{ Key: 'tag:role', Values: ['ecs'] }]),
+    )
+    assert.deepEqual(await fleet.connected({ 'tag:role': ['other'] }, 2), [])
+    assert.deepEqual(await fleet.connected({ InstanceIds: [id(7), id(5), id(1)] }, 5), [id(5), id(7)])
+  })
+
+  test('reads ten pages of a large fleet, and more only where nobody is online', async (context) => {
+    const { fleet, aws } = await withFleet(context, { instances: fleetOf(700) })
+    assert.deepEqual(await fleet.connected({ 'tag:role': ['ecs'] }, 1), [id(1)])
+    assert.equal(aws.requests.filter(({ operation }) => operation === 'DescribeInstanceInformation').length, 10)
+  })
+})
+
+test('an alarm of the order goes along', async (context) => {
+  const { fleet, aws } = await withFleet(context, { instances: fleetOf(1) })
+  await fleet.send(await orderFor(fleet, { alarm: 'pull-errors' }))
+  const sent = aws.requests.find(({ operation }) => operation === 'SendCommand')
+  assert.deepEqual(sent?.input['AlarmConfiguration'], { Alarms: [{ Name: 'pull-errors' }] })
 })

@@ -60,6 +60,23 @@ export class SsmCommands {
     this.#pendingInvocations = parts.pendingInvocations
   }
 
+  /** For the step of a runbook, which says what SendCommand would be told. */
+  send(input: Json): string {
+    const { Command } = this.#send(shapes.send.check(input, '')) as { Command: { CommandId: string } }
+    return Command.CommandId
+  }
+
+  ended(commandId: string): string | null {
+    this.settle()
+    const rollout = this.#commands.get(commandId)?.rollout
+    if (rollout === undefined) return null
+    return ['Pending', 'InProgress', 'Cancelling'].includes(rollout.state()) ? null : rollout.state()
+  }
+
+  cancel(commandId: string): void {
+    this.#commands.get(commandId)?.rollout.cancel([])
+  }
+
   operations(): Operations {
     return {
       SendCommand: operation(shapes.send, (input) => this.#send(input)),
@@ -105,6 +122,7 @@ export class SsmCommands {
       maxConcurrency: input.MaxConcurrency ?? '50',
       maxErrors: input.MaxErrors ?? '0',
       timeoutSeconds: input.TimeoutSeconds ?? 3600,
+      comment: input.Comment ?? '',
       rateExceeded: instances.length > this.#pendingInvocations,
     }
     const rollout: Rollout = new Rollout(this.#world, this.#runner, order, {

@@ -49,6 +49,7 @@ export interface RolloutOrder {
   readonly maxConcurrency: string
   readonly maxErrors: string
   readonly timeoutSeconds: number
+  readonly comment: string
   readonly rateExceeded: boolean
 }
 
@@ -68,6 +69,8 @@ export class Rollout {
   readonly #watcher: RolloutWatcher
   readonly #concurrency: number
   readonly #tolerated: number
+  readonly #counts = new Map<InvocationState, number>()
+  #completed = 0
   #told: CommandState = 'Pending'
 
   constructor(world: World, runner: InstanceRunner, order: RolloutOrder, watcher: RolloutWatcher) {
@@ -85,6 +88,7 @@ export class Rollout {
       steps: [],
       abort: new AbortController(),
     }))
+    this.#counts.set('Pending', targets.length)
     // A percentage rounds down, at least to one instance; of errors down to none (test-stack.md section 6).
     this.#concurrency = Math.max(1, portion(order.maxConcurrency, targets.length))
     this.#tolerated = portion(order.maxErrors, targets.length)
@@ -124,11 +128,11 @@ export class Rollout {
   }
 
   count(...states: readonly InvocationState[]): number {
-    return this.invocations.filter(({ state }) => states.includes(state)).length
+    return states.reduce((sum, state) => sum + (this.#counts.get(state) ?? 0), 0)
   }
 
   get completed(): number {
-    return this.invocations.filter(({ state }) => isEnd(state)).length
+    return this.#completed
   }
 
   /** What counts against MaxErrors (section 6). */
@@ -186,6 +190,10 @@ export class Rollout {
 
   #set(invocation: CommandInvocation, state: InvocationState): void {
     if (invocation.state === state) return
+    this.#counts.set(invocation.state, this.count(invocation.state) - 1)
+    this.#counts.set(state, this.count(state) + 1)
+    // What has ended does not change any more.
+    if (isEnd(state)) this.#completed += 1
     invocation.state = state
     this.#watcher.invocationChanged(invocation)
     this.#changed()

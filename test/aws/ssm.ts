@@ -1,6 +1,7 @@
 /** A strict Systems Manager: documents, Run Command, managed instances, parameters (facts ssm-fleet-reload.md). */
 
 import { type Instance, type InstanceRunner, type InstanceSeed, instanceOf } from './instances.ts'
+import { SsmAutomation } from './ssm-automation.ts'
 import { SsmCommands, type Visibility } from './ssm-commands.ts'
 import { type DocumentVersion, SsmDocuments } from './ssm-documents.ts'
 import type { Rollout } from './ssm-rollout.ts'
@@ -45,6 +46,7 @@ export class SsmDouble {
   readonly instances = new Map<string, Instance>()
   /** Values of Parameter Store parameters by name. */
   readonly parameters = new Map<string, string>()
+  readonly automation: SsmAutomation
   readonly #world: World
   readonly #documents: SsmDocuments
   readonly #commands: SsmCommands
@@ -61,6 +63,7 @@ export class SsmDouble {
       visibility: { command: 1, counters: 1, invocations: 1, ...setup.visibility },
       pendingInvocations: setup.pendingInvocations ?? Number.POSITIVE_INFINITY,
     })
+    this.automation = new SsmAutomation(world, this.#commands)
   }
 
   // ── Direct access for tests and the demo ───────────────────────────────────────────────────────────────────────────
@@ -96,6 +99,7 @@ export class SsmDouble {
     return {
       ...this.#documents.operations(),
       ...this.#commands.operations(),
+      ...this.automation.operations(),
       GetParameter: operation(shapes.parameter, (input) => this.#getParameter(input)),
       DescribeInstanceInformation: operation(shapes.instances, (input) => this.#describeInstances(input)),
     }
@@ -121,8 +125,16 @@ export class SsmDouble {
   }
 
   #describeInstances({ Filters = [], MaxResults = 10, NextToken }: Of<typeof shapes.instances>): Json {
+    const tags = Filters.filter(({ Key }) => Key.startsWith('tag'))
+    // "Tag filters can't be combined with other filter types" (API model).
+    if (tags.length > 0 && tags.length < Filters.length)
+      throw new AwsRefusal('InvalidInstanceInformationFilterValue', 'Tag filters cannot be combined with others.')
     const found = [...this.instances.values()].filter((instance) =>
-      Filters.every(({ Key, Values }) => Values.includes(filterValue(instance, Key))),
+      Filters.every(({ Key, Values }) =>
+        Key === 'tag-key'
+          ? Values.some((name) => Object.hasOwn(instance.tags, name))
+          : Values.includes(filterValue(instance, Key)),
+      ),
     )
     const from = NextToken === undefined ? 0 : Number(NextToken)
     if (!Number.isInteger(from)) throw new AwsRefusal('InvalidNextToken', 'The specified token is not valid.')

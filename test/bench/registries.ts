@@ -5,7 +5,7 @@
 
 import { fork } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import type { AwsClient } from '../../src/aws/json-api.ts'
 import { createSecretStore } from '../../src/aws/secret-store.ts'
 import { readPlan } from '../../src/core/plan.ts'
 import type { Journal, VersionId } from '../../src/core/ports.ts'
@@ -51,7 +51,7 @@ async function rotation({ gitlab }: Slow, hosts: readonly string[]): Promise<num
     PROVIDERS,
   )
   const ports: RotationPorts = {
-    store: createSecretStore(inProcessClient(secrets.operations()) as unknown as SecretsManagerClient),
+    store: createSecretStore(inProcessClient(secrets.operations()) as unknown as AwsClient),
     http,
     clock: systemClock,
     journal: quiet,

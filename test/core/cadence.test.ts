@@ -72,6 +72,9 @@ function planOf(
     drain: 300,
     cluster: null,
     allowEmpty: false,
+    canary: null,
+    runbook: null,
+    alarm: null,
   }
   return { secret: 's', format: 'dockercfg', registries, fleet: timeout === null ? null : fleet, outputs: [], rotation }
 }

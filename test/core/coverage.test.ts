@@ -6,7 +6,7 @@ import { coverageOf, gapOf, missingOf, requireCluster } from '../../src/core/cov
 import { PullAuthError } from '../../src/core/errors.ts'
 import type { FleetPlan } from '../../src/core/plan.ts'
 import type { Cluster, Command, ContainerInstance, Fleet, VersionId } from '../../src/core/ports.ts'
-import { type RolloutReport, rolloutProblem } from '../../src/core/rollout.ts'
+import { type RolloutReport, rolloutProblem } from '../../src/core/rollout-report.ts'
 import { virtualClock } from '../doubles/virtual-clock.ts'
 
 const VERSION = '00000000-0000-4000-8000-000000000002' as VersionId
@@ -18,6 +18,9 @@ const plan: FleetPlan = {
   targets: { 'tag:ecs-pull-auth': ['prod'] },
   cluster: 'prod',
   allowEmpty: false,
+  canary: null,
+  runbook: null,
+  alarm: null,
   document: 'ecs-pull-auth-reload',
   mode: 'auth-only',
   maxConcurrency: '10%',
@@ -87,6 +90,7 @@ async function cover(scene: Scene, read: readonly string[] | null = scene.target
 function green(targets: number, coverage: RolloutReport['coverage']): RolloutReport {
   const { status } = commandFor(targets)
   return {
+    canary: false,
     commandId: 'command-1',
     version: VERSION,
     status,

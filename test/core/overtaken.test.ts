@@ -6,7 +6,7 @@ import { isCode } from '../../src/core/errors.ts'
 import { refuseOvertaken } from '../../src/core/overtaken.ts'
 import type { FleetPlan } from '../../src/core/plan.ts'
 import type { Command, Fleet, Invocation, VersionId } from '../../src/core/ports.ts'
-import type { RolloutReport } from '../../src/core/rollout.ts'
+import type { RolloutReport } from '../../src/core/rollout-report.ts'
 import { virtualClock } from '../doubles/virtual-clock.ts'
 
 const VERSION = '00000000-0000-4000-8000-000000000002' as VersionId

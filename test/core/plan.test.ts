@@ -39,6 +39,9 @@ test('a plan with one registry is read, with its defaults', () => {
     drain: 300,
     cluster: null,
     allowEmpty: false,
+    canary: null,
+    runbook: null,
+    alarm: null,
   })
 })
 

@@ -7,7 +7,7 @@ import { type JobReport, runJob } from '../../src/core/job.ts'
 import type { Plan } from '../../src/core/plan.ts'
 import type { Provider, VersionId } from '../../src/core/ports.ts'
 import { type RetireReport, retire } from '../../src/core/retire.ts'
-import type { RolloutReport } from '../../src/core/rollout.ts'
+import type { RolloutReport } from '../../src/core/rollout-report.ts'
 import { liveTokens, SECRET, startWorld, type TestWorld } from './rotation-world.ts'
 
 const DRAIN = 300_000

@@ -1,101 +1,28 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import type { SSMClient } from '@aws-sdk/client-ssm'
-import { createFleet } from '../../src/aws/fleet.ts'
-import { type ErrorCode, PullAuthError } from '../../src/core/errors.ts'
-import type { FleetPlan } from '../../src/core/plan.ts'
 import type { SecretArn, VersionId } from '../../src/core/ports.ts'
+import { type RolloutPorts, rollOut, startRollout } from '../../src/core/rollout.ts'
+import { type RolloutReport, reportOn, rolloutProblem } from '../../src/core/rollout-report.ts'
+import { EXECUTION_TIME } from '../../src/core/send.ts'
+import type { ScriptResult } from '../aws/instances.ts'
 import {
-  type RolloutPorts,
-  type RolloutReport,
-  reportOn,
-  rollOut,
-  rolloutProblem,
-  startRollout,
-} from '../../src/core/rollout.ts'
-import type { InstanceSeed, ScriptResult } from '../aws/instances.ts'
-import { SsmDouble } from '../aws/ssm.ts'
-import { World } from '../aws/world.ts'
-import { type InProcessClient, inProcessClient } from '../doubles/in-process.ts'
-import { noCluster } from '../doubles/no-identity.ts'
-import { virtualClock } from '../doubles/virtual-clock.ts'
-
-const SECRET = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/ecs/agent-config-AbCdEf' as SecretArn
-const VERSION = '00000000-0000-4000-8000-000000000002' as VersionId
-const DOCUMENT = readFileSync(new URL('../../deploy/document.json', import.meta.url), 'utf8')
-
-const plan: FleetPlan = {
-  targets: { 'tag:ecs-pull-auth': ['prod'] },
-  document: 'ecs-pull-auth-reload',
-  mode: 'auth-only',
-  maxConcurrency: '100%',
-  maxErrors: '100%',
-  timeout: 3600,
-  jitter: 0,
-  drain: 300,
-  cluster: null,
-  allowEmpty: false,
-}
-
-interface FleetWorld {
-  readonly ssm: SsmDouble
-  readonly client: InProcessClient
-  readonly ports: RolloutPorts
-  readonly notes: string[]
-  sent(): number
-}
-
-function status(result: string, version: string = VERSION): string {
-  return `ecs-pull-auth result=${result} version=${version} agent=1.105.1 seconds=1\n`
-}
-
-const applied: ScriptResult = { exitCode: 0, stdout: status('applied'), stderr: '' }
-
-/** Instances by number; what each answers to the document's script, and whether Systems Manager reaches it. */
-function fleetOf(
-  count: number,
-  answer: (index: number) => ScriptResult = () => applied,
-  seed: (index: number) => Partial<InstanceSeed> = () => ({}),
-): FleetWorld {
-  const clock = virtualClock()
-  const world = new World({ clock, region: 'eu-west-1', account: '111122223333' })
-  const ids = Array.from({ length: count }, (_, index) => `i-${index.toString(16).padStart(17, '0')}`)
-  const instances = ids.map((id, index): InstanceSeed => ({ id, tags: { 'ecs-pull-auth': 'prod' }, ...seed(index) }))
-  const ssm = new SsmDouble(world, {
-    instances,
-    runner: { run: async ({ instanceId }) => answer(ids.indexOf(instanceId)) },
-  })
-  const client = inProcessClient(ssm.operations())
-  const notes: string[] = []
-  const journal = {
-    mask: () => undefined,
-    phase: () => undefined,
-    info: (text: string) => notes.push(text),
-    warn: (text: string) => notes.push(text),
-  }
-  const ports: RolloutPorts = { fleet: createFleet(client as unknown as SSMClient), cluster: noCluster, clock, journal }
-  return { ssm, client, ports, notes, sent: () => ssm.rollouts().length }
-}
-
-function published(world: FleetWorld): FleetWorld {
-  world.ssm.publishDocument('ecs-pull-auth-reload', DOCUMENT)
-  return world
-}
-
-async function code(promise: Promise<unknown>): Promise<ErrorCode> {
-  try {
-    await promise
-  } catch (error) {
-    assert.ok(error instanceof PullAuthError, String(error))
-    return error.code
-  }
-  assert.fail('it succeeded')
-}
+  applied,
+  code,
+  DOCUMENT,
+  type FleetWorld,
+  fleetOf,
+  plan,
+  published,
+  rolledOut,
+  SECRET,
+  status,
+  VERSION,
+  WANTED,
+} from './fleet-world.ts'
 
 test('a rollout is green when every instance says that it runs the version', async () => {
   const world = published(fleetOf(3))
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.equal(report.onVersion, 3)
   assert.equal(report.instances.length, 3)
   assert.equal(rolloutProblem(report, plan), null)
@@ -103,7 +30,7 @@ test('a rollout is green when every instance says that it runs the version', asy
 
 test('parameters are the ARN, the version and switches, nothing else', async () => {
   const world = published(fleetOf(1))
-  await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  await rolledOut(world.ports, plan)
   const sent = world.client.calls.find(({ operation }) => operation === 'SendCommand')
   assert.deepEqual(sent?.input['Parameters'], {
     secretArn: [SECRET],
@@ -121,7 +48,7 @@ test('an instance that rolled back is named with its reason, and the rest counts
     stderr: '',
   }
   const world = published(fleetOf(4, (index) => (index === 2 ? failing : applied)))
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.equal(report.onVersion, 3)
   const problem = rolloutProblem(report, plan)
   assert.equal(problem?.code, 'ROLLOUT_INCOMPLETE')
@@ -130,14 +57,14 @@ test('an instance that rolled back is named with its reason, and the rest counts
 
 test('an exit code of zero without a status line is no proof', async () => {
   const world = published(fleetOf(2, (index) => (index === 0 ? { exitCode: 0, stdout: '', stderr: '' } : applied)))
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.equal(rolloutProblem(report, plan)?.code, 'ROLLOUT_INCOMPLETE')
 })
 
 test('an instance that runs another version is a straggler', async () => {
   const other: ScriptResult = { ...applied, stdout: status('applied', '00000000-0000-4000-8000-000000000009') }
   const world = published(fleetOf(2, (index) => (index === 0 ? other : applied)))
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.deepEqual(
     report.stragglers.map(({ instanceId }) => instanceId),
     ['i-00000000000000000'],
@@ -146,7 +73,7 @@ test('an instance that runs another version is a straggler', async () => {
 
 test('an instance whose agent is not running and reads the version at its start is on version', async () => {
   const world = published(fleetOf(1, () => ({ ...applied, stdout: status('written') })))
-  assert.equal(rolloutProblem(await rollOut(world.ports, plan, SECRET, VERSION, { again: true }), plan), null)
+  assert.equal(rolloutProblem(await rolledOut(world.ports, plan), plan), null)
 })
 
 test('what Run Command calls a success with undeliverable instances is not green', async () => {
@@ -157,7 +84,7 @@ test('what Run Command calls a success with undeliverable instances is not green
       (index) => (index === 0 ? {} : { delivery: 'undeliverable' }),
     ),
   )
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.equal(report.onVersion, 1)
   assert.equal(report.stragglers.length, 4)
   assert.equal(rolloutProblem(report, plan)?.code, 'ROLLOUT_INCOMPLETE')
@@ -165,7 +92,7 @@ test('what Run Command calls a success with undeliverable instances is not green
 
 test('no instance matches: TARGETS_NONE names the targets', async () => {
   const world = published(fleetOf(0))
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   const problem = rolloutProblem(report, plan)
   assert.equal(problem?.code, 'TARGETS_NONE')
   assert.match(problem?.message ?? '', /tag:ecs-pull-auth=prod/)
@@ -173,14 +100,14 @@ test('no instance matches: TARGETS_NONE names the targets', async () => {
 
 test('a missing document is named, with the command that creates it', async () => {
   const world = fleetOf(1)
-  assert.equal(await code(rollOut(world.ports, plan, SECRET, VERSION, { again: true })), 'DOCUMENT_MISSING')
+  assert.equal(await code(rolledOut(world.ports, plan)), 'DOCUMENT_MISSING')
   assert.equal(world.sent(), 0)
 })
 
 test('a lost answer of SendCommand makes one rollout, not two', async () => {
   const world = published(fleetOf(2))
   world.client.onCall = (operation) => (operation === 'SendCommand' ? 'lost' : null)
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.equal(report.onVersion, 2)
   assert.equal(world.sent(), 1)
 })
@@ -193,13 +120,13 @@ test('a SendCommand that never took effect is sent again', async () => {
     first = false
     return 'reset'
   }
-  assert.equal((await rollOut(world.ports, plan, SECRET, VERSION, { again: true })).onVersion, 2)
+  assert.equal((await rolledOut(world.ports, plan)).onVersion, 2)
 })
 
 test('a SendCommand that stays unanswered and unseen is told as unconfirmed', async () => {
   const world = published(fleetOf(2))
   world.client.onCall = (operation) => (operation === 'SendCommand' ? 'reset' : null)
-  assert.equal(await code(rollOut(world.ports, plan, SECRET, VERSION, { again: true })), 'COMMAND_UNCONFIRMED')
+  assert.equal(await code(rolledOut(world.ports, plan)), 'COMMAND_UNCONFIRMED')
   assert.equal(world.sent(), 0)
 })
 
@@ -211,21 +138,21 @@ test('throttled calls are waited for, in sending and in following', async () => 
     throttled.set(operation, times + 1)
     return times < 1 && ['SendCommand', 'ListCommands'].includes(operation) ? 'throttle' : null
   }
-  assert.equal((await rollOut(world.ports, plan, SECRET, VERSION, { again: true })).onVersion, 2)
+  assert.equal((await rolledOut(world.ports, plan)).onVersion, 2)
 })
 
 test('a second event for the same version starts no second rollout', async () => {
   const world = published(fleetOf(2))
-  const first = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
-  const second = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  const first = await startRollout(world.ports, plan, WANTED, { again: false })
+  const second = await startRollout(world.ports, plan, WANTED, { again: false })
   assert.equal(first, second)
   assert.equal(world.sent(), 1)
 })
 
 test('reloading again after a finished rollout sends again', async () => {
   const world = published(fleetOf(2))
-  await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
-  await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  await rolledOut(world.ports, plan)
+  await rolledOut(world.ports, plan)
   assert.equal(world.sent(), 2)
 })
 
@@ -236,7 +163,7 @@ test('of a large fleet only problems are listed, and they are complete', async (
     stderr: '',
   }
   const world = published(fleetOf(700, (index) => (index % 100 === 0 ? failing : applied)))
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.equal(report.targets, 700)
   assert.equal(report.onVersion, 693)
   assert.equal(report.stragglers.length, 7)
@@ -257,7 +184,7 @@ async function lookLater(world: FleetWorld, endSeen: number | null = null): Prom
 
 test('a green rollout asks nobody who is still there', async () => {
   const world = published(fleetOf(3))
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.deepEqual([report.left, report.leftUnknown], [[], null])
   assert.equal(asked(world, 'DescribeInstanceInformation'), 0)
 })
@@ -265,7 +192,7 @@ test('a green rollout asks nobody who is still there', async () => {
 test('who follows a rollout knows when it ended; later the instances’ finish tells', async () => {
   const world = published(fleetOf(3))
   const sent = world.ports.clock.now()
-  const followed = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const followed = await rolledOut(world.ports, plan)
   assert.ok(followed.endedBy > sent && followed.endedBy <= world.ports.clock.now())
   const looked = await lookLater(world)
   assert.ok(looked.endedBy >= sent && looked.endedBy <= followed.endedBy)
@@ -274,7 +201,7 @@ test('who follows a rollout knows when it ended; later the instances’ finish t
 
 test('of a large fleet nobody reads when each instance finished: Systems Manager ends every command by its expiry', async () => {
   const world = published(fleetOf(700))
-  const followed = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const followed = await rolledOut(world.ports, plan)
   assert.ok(followed.endedBy <= world.ports.clock.now())
   assert.equal((await lookLater(world)).endedBy, world.ssm.rollouts()[0]?.expiresAt)
 })
@@ -292,7 +219,7 @@ async function withOneOffline(
     if (operation === 'ListCommandInvocations') meanwhile(world)
     return null
   }
-  return [world, await rollOut(world.ports, { ...plan, timeout: 60 }, SECRET, VERSION, { again: true })]
+  return [world, await rolledOut(world.ports, { ...plan, timeout: 60 })]
 }
 
 for (const count of [4, 600]) {
@@ -323,7 +250,7 @@ test('nobody is asked for while the command runs, nor for half of a very large f
       () => ({ delivery: 'undeliverable' }),
     ),
   )
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.match(rolloutProblem(report, plan)?.hint ?? '', /could not be found out: 2501 are too many to ask for\.$/)
   const command = await world.ports.fleet.command(report.commandId)
   assert.ok(command)
@@ -346,7 +273,7 @@ test('one that has left does not make up for one that failed', async () => {
       },
     },
   }
-  const report = await rollOut(ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(ports, plan)
   assert.deepEqual([report.left.length, report.stragglers.length, report.onVersion, report.targets], [1, 1, 1, 2])
   assert.match(rolloutProblem(report, plan)?.message ?? '', /^1 of 2 instances run .* not: i-00000000000000002/)
 })
@@ -360,7 +287,7 @@ test('whoever may not ask who is still there is told which permission is missing
     ),
   )
   world.client.onCall = (operation) => (operation === 'DescribeInstanceInformation' ? 'refused' : null)
-  const report = await rollOut(world.ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, plan)
   assert.equal(report.stragglers.length, 1)
   assert.match(
     rolloutProblem(report, plan)?.hint ?? '',
@@ -384,7 +311,7 @@ test('problems of a large fleet that are listed late are waited for, also those 
     return looks > 1 || status === 'AccessDenied' ? invocations(id, status) : (async function* () {})()
   }
   const ports = { ...world.ports, fleet: { ...world.ports.fleet, invocations: late } }
-  const report = await rollOut(ports, plan, SECRET, VERSION, { again: true })
+  const report = await rolledOut(ports, plan)
   assert.equal(report.stragglers.length, 4)
   assert.equal(report.onVersion, 596)
 })
@@ -404,12 +331,12 @@ for (const count of [3, 600]) {
     const world = published(fleetOf(count))
     const numbers = Array.from({ length: count }, (_, index) => index)
     const prod = { ...plan, cluster: 'prod' }
-    const covered = await rollOut(clusterOf(world, ...numbers), prod, SECRET, VERSION, { again: true })
+    const covered = await rolledOut(clusterOf(world, ...numbers), prod)
     assert.equal(rolloutProblem(covered, prod), null)
     assert.deepEqual([covered.coverage?.instances, covered.coverage?.elsewhere], [count, 0])
     world.ssm.register({ id: 'i-00000000000fffff0' })
     const ports = clusterOf(world, ...numbers, 0xfffff0, 0xfffff1)
-    const report = await rollOut(ports, prod, SECRET, VERSION, { again: true })
+    const report = await rolledOut(ports, prod)
     assert.deepEqual(
       report.coverage?.uncovered.map(({ outcome }) => outcome),
       ['not-tagged', 'not-managed'],
@@ -424,29 +351,35 @@ for (const count of [3, 600]) {
 test('a rollout of an earlier time is not followed when another version was rolled out since', async () => {
   const world = published(fleetOf(2))
   const other = '00000000-0000-4000-8000-000000000003' as VersionId
-  const first = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
-  await rollOut(world.ports, plan, SECRET, other, { again: false })
-  const back = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
+  const first = await startRollout(world.ports, plan, WANTED, { again: false })
+  await rollOut(world.ports, plan, { ...WANTED, version: other }, { again: false })
+  const back = await startRollout(world.ports, plan, WANTED, { again: false })
   assert.notEqual(back, first)
-  assert.equal(await startRollout(world.ports, plan, SECRET, VERSION, { again: false }), back)
+  assert.equal(await startRollout(world.ports, plan, WANTED, { again: false }), back)
   assert.equal(world.sent(), 3)
 })
 
 test('a rollout of another secret with the same document is none of ours', async () => {
   const world = published(fleetOf(2))
-  const other = SECRET.replace('prod', 'test') as SecretArn
-  await startRollout(world.ports, plan, other, VERSION, { again: false })
-  const ours = await startRollout(world.ports, plan, SECRET, VERSION, { again: false })
-  await startRollout(world.ports, plan, other, VERSION, { again: true })
-  assert.equal(await startRollout(world.ports, plan, SECRET, VERSION, { again: false }), ours)
+  const other = { ...WANTED, secret: SECRET.replace('prod', 'test') as SecretArn }
+  await startRollout(world.ports, plan, other, { again: false })
+  const ours = await startRollout(world.ports, plan, WANTED, { again: false })
+  await startRollout(world.ports, plan, other, { again: true })
+  assert.equal(await startRollout(world.ports, plan, WANTED, { again: false }), ours)
 })
 
 test('a rollout that cannot end in time says so once it knows how many instances match, and goes on', async () => {
   const world = published(fleetOf(60))
   const slow = { ...plan, maxConcurrency: '1', timeout: 300, jitter: 30 }
-  const report = await rollOut(world.ports, slow, SECRET, VERSION, { again: true })
+  const report = await rolledOut(world.ports, slow)
   assert.equal(report.onVersion, 60)
   const told = world.notes.filter((note) => note.startsWith('This rollout may not end in time'))
   assert.equal(told.length, 1)
   assert.match(told[0] ?? '', /the last of 60 waves would begin after 29 min 30 s, later than fleet\.timeout \(5 min\)/)
+})
+
+test('no step of the document takes longer than a rollout is followed', () => {
+  const { mainSteps } = JSON.parse(DOCUMENT) as { mainSteps: readonly { inputs: { timeoutSeconds: string } }[] }
+  const longest = Math.max(...mainSteps.map(({ inputs }) => Number(inputs.timeoutSeconds)))
+  assert.ok(longest * 1000 < EXECUTION_TIME, `${longest} s`)
 })

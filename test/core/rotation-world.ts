@@ -1,6 +1,6 @@
 /** A whole world for the stories, in memory: Secrets Manager's label machine, a token source, a registry and a fleet. */
 
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import type { AwsClient } from '../../src/aws/json-api.ts'
 import { createSecretStore } from '../../src/aws/secret-store.ts'
 import type { JobPorts } from '../../src/core/job.ts'
 import type { Plan } from '../../src/core/plan.ts'
@@ -20,7 +20,7 @@ import { readStoredConfig, resolveImage } from '../../src/core/stored-config.ts'
 import { SecretsManagerDouble } from '../aws/secrets-manager.ts'
 import { World } from '../aws/world.ts'
 import { type InProcessClient, inProcessClient } from '../doubles/in-process.ts'
-import { noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
+import { noAutomation, noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
 import { type VirtualClock, virtualClock } from '../doubles/virtual-clock.ts'
 
 export interface Token {
@@ -96,9 +96,10 @@ export function startWorld(options: { ttl?: number; text?: string; nodes?: numbe
     revokeFault: null,
     plan: planFor(() => world, options.ttl ?? 6 * 3600),
     ports: {
-      store: createSecretStore(client as unknown as SecretsManagerClient),
+      store: createSecretStore(client as unknown as AwsClient),
       fleet: fleetOf(() => world),
       cluster: noCluster,
+      automation: noAutomation,
       http: { send: async () => ({ kind: 'unreachable', reason: 'no network in this test' }) },
       clock,
       journal,
@@ -162,6 +163,9 @@ function planFor(world: () => TestWorld, ttl: number): Plan {
       drain: 300,
       cluster: null,
       allowEmpty: false,
+      canary: null,
+      runbook: null,
+      alarm: null,
     },
     rotation: null,
   }
@@ -225,7 +229,9 @@ function fleetOf(world: () => TestWorld): Fleet {
   return {
     document: async (name) => ({ name, version: '1', hash: 'a'.repeat(64), active: true }),
     send: async (order) => {
-      const { nodes, clock } = world()
+      const { clock } = world()
+      const chosen = order.targets['InstanceIds']
+      const nodes = world().nodes.filter(({ id }) => chosen?.includes(id) ?? true)
       const { version, text } = world().current()
       const now = clock.now()
       const invocations = nodes.map((node): Invocation => {
@@ -269,6 +275,10 @@ function fleetOf(world: () => TestWorld): Fleet {
       for (const { instanceId } of commands.find(({ command }) => command.id === id)?.invocations ?? [])
         yield instanceId
     },
+    connected: async (_targets, most) =>
+      world()
+        .nodes.map(({ id }) => id)
+        .slice(0, most),
     known: async (ids) => new Set(ids.filter((id) => world().nodes.some((node) => node.id === id && !node.gone))),
     cancel: async () => undefined,
   }

@@ -468,7 +468,7 @@ test('the private label of our own rotation keeps no credential alive once the r
   stored.run = null
   stored.versions.drop(PENDING)
   assert.equal(stored.versions.holder('ECSAUTH-STAGED'), THIRD)
-  const { retire } = await reload(world.ports, world.plan, stored.arn as SecretArn, byFunction)
+  const { retire } = await reload(world.ports, world.plan, { secret: stored.arn as SecretArn, version: byFunction })
   assert.equal(retire?.retired.length, 2)
   assert.equal(liveTokens(world).length, 1)
 })
@@ -479,7 +479,7 @@ test('a promoted version that still has our private label is retired like any ot
   await steps(world, beginRotation(world, THIRD))
   const stored = world.secrets.secret(SECRET)
   assert.deepEqual(stored.labels()[SECOND], ['AWSPREVIOUS', 'ECSAUTH-STAGED'])
-  const { retire } = await reload(world.ports, world.plan, stored.arn as SecretArn, THIRD)
+  const { retire } = await reload(world.ports, world.plan, { secret: stored.arn as SecretArn, version: THIRD })
   assert.equal(retire?.retired.length, 1)
   assert.equal(liveTokens(world).length, 1)
 })

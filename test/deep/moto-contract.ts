@@ -31,10 +31,10 @@ import {
   UpdateDocumentCommand,
   UpdateDocumentDefaultVersionCommand,
 } from '@aws-sdk/client-ssm'
-import { type Clients, createClients } from '../../src/aws/clients.ts'
 import type { InstanceSeed } from '../aws/instances.ts'
 import { startAws } from '../aws/server.ts'
 import { isObject, type Json } from '../aws/wire.ts'
+import { type SdkClients, sdkClients } from '../doubles/sdk-clients.ts'
 import { virtualClock } from '../doubles/virtual-clock.ts'
 import { ACCOUNT, FUNCTION, type Moto, REGION } from './moto-server.ts'
 
@@ -251,17 +251,17 @@ export async function openDouble(instances: readonly InstanceSeed[]): Promise<Op
   }
 }
 
-function clientsAt(endpoint: string): Clients {
-  return createClients({ region: REGION, only: { endpoint, ...KEYS }, userAgent: [] })
+function clientsAt(endpoint: string): SdkClients {
+  return sdkClients({ region: REGION, endpoint, credentials: KEYS })
 }
 
-function destroy({ secrets, ssm }: Clients): void {
+function destroy({ secrets, ssm }: SdkClients): void {
   secrets.destroy()
   ssm.destroy()
 }
 
 /** Inputs are not typed: some are what the SDK's types forbid. */
-function sender({ secrets, ssm }: Clients): System['send'] {
+function sender({ secrets, ssm }: SdkClients): System['send'] {
   let lastCommand = ''
   return async (operation, input) => {
     const given = input['CommandId'] === LAST_COMMAND ? { ...input, CommandId: lastCommand } : input

@@ -8,17 +8,16 @@ import { type TestContext, test } from 'node:test'
 import {
   CreateSecretCommand,
   DescribeSecretCommand,
+  GetSecretValueCommand,
   PutSecretValueCommand,
   RotateSecretCommand,
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager'
-import { createClients } from '../../src/aws/clients.ts'
-import { createSecretStore } from '../../src/aws/secret-store.ts'
-import type { VersionId } from '../../src/core/ports.ts'
 import { version } from '../aws/fixture.ts'
 import { marked } from '../doubles/marks.ts'
 import { startRegistry } from '../doubles/registry.ts'
+import { sdkClients } from '../doubles/sdk-clients.ts'
 import { createTokenStore } from '../doubles/tokens.ts'
 import { asJson, staticPlan } from '../e2e/plans.ts'
 import { type LambdaFunction, startFunction } from '../e2e/runtime-api.ts'
@@ -32,7 +31,7 @@ const [v1, v2, v3] = [version(1), version(2), version(3)]
 test('two rotations in a row promote what the function has put', async (t) => {
   if (isMissing(t, { moto: hasMoto(), setpriv: programPath('setpriv') !== null })) return
   const { endpoint } = await startMoto(t)
-  const { secrets } = createClients({ region: REGION, only: { endpoint, ...KEYS }, userAgent: [] })
+  const { secrets } = sdkClients({ region: REGION, endpoint, credentials: KEYS })
   t.after(() => secrets.destroy())
   const tokens = createTokenStore()
   const logins = ['first', 'second', 'third'].map((name) => ({ username: name, password: marked(name) }))
@@ -89,8 +88,8 @@ async function labelsOf(
 
 /** `user:password` for a registry, as a version of the stored config has it. */
 async function loginOf(secrets: SecretsManagerClient, id: string, host: string): Promise<string> {
-  const { text } = await createSecretStore(secrets).read(SECRET, { version: id as VersionId })
-  const data = /^ECS_ENGINE_AUTH_DATA=(.*)$/m.exec(text.reveal())?.[1] ?? '{}'
+  const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: SECRET, VersionId: id }))
+  const data = /^ECS_ENGINE_AUTH_DATA=(.*)$/m.exec(SecretString)?.[1] ?? '{}'
   const { [host]: entry, 'mirror.acme.example': other } = JSON.parse(data) as Record<string, { auth: string }>
   assert.ok(other, 'the entry that no plan manages is gone')
   return Buffer.from(entry?.auth ?? '', 'base64').toString()

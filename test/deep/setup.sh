@@ -11,6 +11,9 @@ packages=()
 need() { command -v "$1" >/dev/null || packages+=("$2"); }
 need systemd-nspawn systemd-container
 need dbus-daemon dbus
+need ip iproute2
+need chattr e2fsprogs
+[ -x /usr/bin/python3 ] || packages+=(python3) # of the booted instances, which see no other
 need docker-registry docker-registry
 need skopeo skopeo
 need htpasswd apache2-utils
@@ -62,13 +65,26 @@ fi
 # moto in an environment of its own: Debian's Python takes no packages but Debian's.
 moto=.tools/moto
 wanted=test/deep/moto-requirements.txt
-has_moto() { cmp -s $wanted $moto/installed.txt && $moto/bin/python -c 'import moto.server' 2>/dev/null; }
+has_moto() { cmp -s $wanted $moto/installed.txt && $moto/bin/python -c 'import moto.server, cfnlint, hcl2' 2>/dev/null; }
 if ! has_moto; then
   rm -rf $moto
   if python3 -m venv $moto && $moto/bin/pip install --quiet --disable-pip-version-check --requirement $wanted; then
     cp $wanted $moto/installed.txt
   else
     rm -rf $moto
-    tell 'no moto: python3 has no venv, or pip cannot install'
+    tell 'no moto, cfn-lint, python-hcl2: python3 has no venv, or pip cannot install'
+  fi
+fi
+
+# An IAM evaluator, beside the project and not in it: its licence is another one (AGPL-3.0).
+simulator=.tools/iam-simulate
+locked=test/tools/iam-simulate
+has_simulator() { cmp -s $locked/package-lock.json $simulator/package-lock.json && [ -d $simulator/node_modules/@cloud-copilot/iam-simulate ]; }
+if ! has_simulator; then
+  rm -rf $simulator && mkdir -p $simulator
+  cp $locked/package.json $locked/package-lock.json $simulator/
+  if ! npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $simulator; then
+    rm -rf $simulator
+    tell 'no iam-simulate: npm cannot install it'
   fi
 fi

@@ -61,7 +61,7 @@ async function perform(operations: Operations, name: string, input: Json, fault:
 
 /** The wire has seconds where the SDK gives a Date. */
 function withDates(value: unknown, name = ''): unknown {
-  if (typeof value === 'number' && /(?:Date|DateTime|ExpiresAfter)$/.test(name)) return new Date(value * 1000)
+  if (typeof value === 'number' && /(?:Date|Time|After)$/.test(name)) return new Date(value * 1000)
   if (Array.isArray(value)) return value.map((member: unknown) => withDates(member))
   if (!isObject(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, withDates(member, key)]))

@@ -1,6 +1,6 @@
 /** A place that nobody vouches for: neither a workflow nor an AWS role. */
 
-import type { Cluster, ObjectStore, ProviderContext } from '../../src/core/ports.ts'
+import type { Automation, Cluster, ObjectStore, ProviderContext } from '../../src/core/ports.ts'
 
 export const noIdentity: Pick<ProviderContext, 'identityToken' | 'signAws'> = {
   identityToken: async () => {
@@ -18,6 +18,13 @@ export const noCluster: Cluster = {
     throw new Error('there is no ECS here')
   },
 }
+
+const noRunbook = async () => {
+  throw new Error('there is no Automation here')
+}
+
+/** A place without Automation. */
+export const noAutomation: Automation = { start: noRunbook, recent: noRunbook, execution: noRunbook, stop: noRunbook }
 
 /** A place without S3. */
 export const noObjects: ObjectStore = {

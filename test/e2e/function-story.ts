@@ -6,6 +6,7 @@ import { randomVersionId } from '../../src/core/version-id.ts'
 import type { RotationEvent } from '../aws/stored-secret.ts'
 import type { AwsEvent } from '../aws/world.ts'
 import { assertNoMarks } from '../doubles/marks.ts'
+import { holdsMetrics } from '../lambda/emf.ts'
 import { asJson, gitlabPlan, rotatedByGitlab } from './plans.ts'
 import { type FunctionOrder, type LambdaFunction, startFunction } from './runtime-api.ts'
 import { awsRequests, mark, part, requestParts } from './snapshot.ts'
@@ -92,13 +93,18 @@ export async function rotateThroughFunctions(t: TestContext, runtime?: FunctionO
   }
 }
 
-/** JSON lines, without credentials and without the token that proves who rotates. */
+/**
+ * JSON lines, without credentials and without the token that proves who rotates. Metrics are what CloudWatch can read, and
+ * whatever is about the rotation carries its version.
+ */
 function assertLog(stage: Stage, name: string, log: string, events: readonly RotationEvent[]): void {
   stage.evidence.add(`the log of ${name}`, log)
   const tokens = events.map(({ RotationToken }) => RotationToken)
   assertNoMarks(log, `the log of ${name}`, tokens)
   for (const line of log.trim().split('\n')) {
-    const { level, message } = JSON.parse(line)
+    const { level, message, step, version } = JSON.parse(line)
     assert.ok((level === 'info' || level === 'warn') && typeof message === 'string', line)
+    assert.doesNotThrow(() => holdsMetrics(line), line)
+    if (step !== 'other') assert.equal(version, events[0]?.ClientRequestToken, line)
   }
 }

@@ -106,8 +106,12 @@ export function normalise(stage: Stage, text: string): string {
       '$1-<suffix>',
     )
     .replaceAll(/ecs-pull-auth\/\d+\.\d+\.\d+/g, 'ecs-pull-auth/<version>')
-    .replaceAll(/"milliseconds":\d+/g, '"milliseconds":<n>')
+    .replaceAll(/"(milliseconds|Timestamp)":\d+/g, '"$1":<n>')
+    .replaceAll(MEASURED, '$1<n>')
 }
+
+/** Numbers of a metric that no two runs have alike: in the message of its line, and as its member. */
+const MEASURED = /(\b(?:StepDuration|VersionAge|TtlAtPromotion|CredentialLifeUsed|CredentialDaysLeft)"?: ?)-?[\d.e-]+/g
 
 /** Versions of the stored config and commands, numbered as they were made; eight characters of one stand for it in logs. */
 function idsOf({ aws }: Stage): readonly (readonly [string, string])[] {

@@ -7,8 +7,13 @@ type Json = Readonly<Record<string, unknown>>
 
 interface Step {
   readonly name?: unknown
+  readonly action?: unknown
+  readonly precondition?: Json
   readonly inputs?: Json
 }
+
+/** The plugin that runs a platform's step. PowerShell's would run on Linux as well, were it not for the precondition. */
+const ACTIONS: Readonly<Record<string, string>> = { Linux: 'aws:runShellScript', Windows: 'aws:runPowerShellScript' }
 
 const MOST_BYTES = 64 * 1024
 /** 137 is told as a timeout, 168 and 169 stop the document, 194 reboots the machine, 3010 and -1 mean as much on Windows. */
@@ -23,11 +28,18 @@ export function documentProblems(content: string): readonly string[] {
   return [
     Buffer.byteLength(content) > MOST_BYTES ? 'more than 64 KB' : null,
     document['schemaVersion'] === '2.2' ? null : 'schemaVersion is not 2.2',
-    steps.length === 1 ? null : 'not one step: GetCommandInvocation needs a plugin name then',
+    new Set(steps.map(platformOf)).size === steps.length
+      ? null
+      : 'two steps for one platform: the first one fails alone',
     new Set(names).size === names.length ? null : 'step names repeat',
     ...Object.entries(parameters).flatMap(([name, parameter]) => parameterProblems(name, parameter)),
     ...steps.flatMap((step) => stepProblems(step, Object.keys(parameters))),
   ].filter((problem) => problem !== null)
+}
+
+function platformOf({ precondition }: Step): string {
+  const operands = precondition?.['StringEquals'] as readonly string[] | undefined
+  return operands?.length === 2 && operands[0] === 'platformType' ? String(operands[1]) : ''
 }
 
 function parameterProblems(name: string, parameter: Json): readonly (string | null)[] {
@@ -70,7 +82,8 @@ function stepProblems(step: Step, parameters: readonly string[]): readonly (stri
       ? 'onFailure or timeoutSeconds beside inputs is ignored'
       : null,
     typeof timeout === 'string' && seconds >= 5 && seconds <= 172_800 ? null : 'timeoutSeconds counts as 3600',
-    script.startsWith('#!/bin/bash\n') ? null : 'the script runs under whatever sh is',
+    ACTIONS[platformOf(step)] === step.action ? null : 'a step whose plugin is not that of its platform is skipped',
+    platformOf(step) !== 'Linux' || script.startsWith('#!/bin/bash\n') ? null : 'the script runs under whatever sh is',
     /\bset\s+-\w*x/.test(script) ? 'set -x prints values' : null,
     RESERVED_EXITS.test(script) ? 'an exit code that Systems Manager takes for something else' : null,
     placeholders.every((name) => parameters.includes(name)) ? null : 'a placeholder that is no parameter',

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { makeDocument, shippedDocument, withoutComments } from '../../deploy/make-document.mjs'
+import { lessIndented, makeDocument, shippedDocument, withoutComments } from '../../deploy/make-document.mjs'
 import { NODE_EXITS, NODE_RESULTS } from '../../src/core/node-status.ts'
 import { parseDocument } from '../aws/document-content.ts'
 import { checkParameters } from '../aws/ssm-parameters.ts'
@@ -26,9 +26,9 @@ test('the committed document is the one that the scripts make', () => {
   assert.equal(CONTENT, shippedDocument())
 })
 
-test('the document keeps to the rules, with room to grow', () => {
+test('the document keeps to the rules, with a little room to grow', () => {
   assert.deepEqual(documentProblems(CONTENT), [])
-  assert.ok(CONTENT.length < 60_000, `${CONTENT.length} bytes`)
+  assert.ok(CONTENT.length < 65_000, `${CONTENT.length} bytes`)
 })
 
 type Change = (document: ReturnType<typeof change>) => void
@@ -38,6 +38,11 @@ const BROKEN: Readonly<Record<string, Change>> = {
   'more than 64 KB': (document) => document.mainSteps[0].inputs.runCommand.push('x'.repeat(65_536)),
   'schemaVersion is not 2.2': (document) => {
     document.schemaVersion = '0.3'
+  },
+  'two steps for one platform: the first one fails alone': (document) =>
+    document.mainSteps.push({ ...document.mainSteps[0], name: 'again' }),
+  'a step whose plugin is not that of its platform is skipped': (document) => {
+    document.mainSteps[1].precondition.StringEquals[1] = 'Linux'
   },
   'step names repeat': (document) => document.mainSteps.push(document.mainSteps[0]),
   'the agent drops the parameter secret-arn': (document) => {
@@ -101,7 +106,9 @@ test('the script ends by itself before the SSM agent kills it', () => {
   ]
   const longest = lock + 2 * fetch + 900 + 2 * (restart + health)
   assert.ok(longest > 1_000, 'the limits were found')
-  assert.ok(longest + 60 < Number(DOCUMENT.mainSteps[0]?.inputs.timeoutSeconds), `${longest} s`)
+  // Bottlerocket: four requests, three times 10 s each; twice 90 s. Windows: the same requests; twice 150 s.
+  for (const most of [longest, 60 + 120 + 900 + 2 * 90, 60 + 144 + 900 + 2 * 150])
+    for (const { inputs } of DOCUMENT.mainSteps) assert.ok(most + 60 < Number(inputs.timeoutSeconds), `${most} s`)
 })
 
 test('exit codes and results are those that the core knows', () => {
@@ -219,8 +226,10 @@ test('no part of the Python takes a name of another part', () => {
 })
 
 test('the parts go in whole but for the imports of each other', () => {
-  const made = makeDocument('#!/bin/bash\n@python@\n', ['a = 1\n', 'from fetch import a\nb = "$& $1"\n'])
-  assert.deepEqual(JSON.parse(made).mainSteps[0].inputs.runCommand, ['#!/bin/bash', 'a = 1', '', 'b = "$& $1"'])
+  const python = ['a = 1\n', 'from fetch import a\nb = "$& $1"\n']
+  const made = makeDocument('#!/bin/bash\n@bottlerocket@\n@python@\n', 'echo\n', python, '# why\nexit 0\n')
+  const scripts = parseDocument(made).mainSteps.map(({ inputs }) => inputs.runCommand)
+  assert.deepEqual(scripts, [['#!/bin/bash', 'echo', '', 'a = 1', '', 'b = "$& $1"'], ['exit 0']])
 })
 
 test('only comments and docstrings are left out of the parts', () => {
@@ -233,7 +242,7 @@ def bare(code):
             node.body = node.body[1:]
     return ast.dump(tree)
 print(json.dumps([bare(whole) == bare(part) for whole, part in json.load(sys.stdin)]))`
-  const pairs = PARTS.map((part) => [part, withoutComments(part)])
+  const pairs = PARTS.map((part) => [part, lessIndented(withoutComments(part))])
   const input = JSON.stringify(pairs)
   assert.deepEqual(
     JSON.parse(execFileSync('python3', ['-c', check], { input, encoding: 'utf8' })),

@@ -130,10 +130,10 @@ test('an agent beside the service manager is left alone: nothing here could relo
 test('machines without a service, without systemd, without python3, and Bottlerocket are told apart', async (t) => {
   const bench = await startBench(t)
   writeFileSync(join(bench.folder, '.bottlerocket'), '')
-  assertUntouched(bench, await bench.reload(), 15, 'bottlerocket')
+  assertUntouched(bench, await bench.reload(), 15, 'bottlerocket-without-jq')
   rmSync(join(bench.folder, '.bottlerocket'))
   symlinkSync('/bin/true', join(bench.instance.bin, 'apiclient'))
-  assertUntouched(bench, await bench.reload(), 15, 'bottlerocket')
+  assertUntouched(bench, await bench.reload(), 15, 'bottlerocket-without-jq')
   rmSync(join(bench.instance.bin, 'apiclient'))
   rmSync(join(bench.instance.bin, 'systemctl'))
   assertUntouched(bench, await bench.reload(), 15, 'no-ecs-agent')

@@ -79,6 +79,7 @@ export async function startSecretEndpoint(credentials: RoleCredentials): Promise
       { method, url, headers, body },
       { service: 'secretsmanager', region: 'eu-central-1', identities: [identity] },
     )
+    checkAge(String(headers['x-amz-date']))
     const { SecretId, VersionStage } = JSON.parse(body.toString('utf8')) as Record<string, unknown>
     if (headers['x-amz-target'] !== 'secretsmanager.GetSecretValue')
       throw new AwsRefusal('UnknownOperationException', '')
@@ -90,4 +91,11 @@ export async function startSecretEndpoint(credentials: RoleCredentials): Promise
   }
 
   return endpoint
+}
+
+/** A signature is good for five minutes before and after its time. */
+function checkAge(stamp: string): void {
+  const signed = Date.parse(stamp.replace(/(....)(..)(..T..)(..)/, '$1-$2-$3:$4:'))
+  if (Math.abs(signed - Date.now()) <= 5 * 60_000) return
+  throw new AwsRefusal('InvalidSignatureException', `Signature not valid now: ${stamp}`)
 }

@@ -21,6 +21,7 @@ const SDK = /^(?:@aws-sdk|@aws|@smithy)\/|^tslib$/
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   'dist/action.cjs': /^@actions\/(?:core|exec|http-client|io)$|^tunnel$|^js-yaml$/,
   'dist/cli.cjs': /^js-yaml$/,
+  'dist/credential-chain.cjs': /^$/,
   'dist/rotate.cjs': /^$/,
   'dist/react.cjs': /^$/,
 }
@@ -35,13 +36,14 @@ test('a bundle holds no package that nobody asked for', () => {
   }
 })
 
-test('the functions carry no credential provider but the environment', () => {
-  for (const { file, packages } of bundles.filter(({ file }) => /rotate|react/.test(file))) {
+test('the credential chain is a file of its own, which the functions do without', () => {
+  for (const { file, packages, text } of bundles.filter(({ file }) => file !== 'dist/credential-chain.cjs')) {
     assert.deepEqual(
-      packages.filter((name) => /credential-provider|nested-clients|token-providers/.test(name)),
+      packages.filter((name) => name.startsWith('@aws-sdk/')),
       [],
       file,
     )
+    assert.equal(text.includes('require("./credential-chain.cjs")'), /action|cli/.test(file), file)
   }
 })
 

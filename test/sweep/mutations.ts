@@ -53,7 +53,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'send the command again when its answer is lost',
-    find: 'const found = await searchCommand(cx, order.document, version, since)\n      if (found !== null) return found.id',
+    find: 'const found = await searchCommand(cx, order, since)\n      if (found !== null) return found.id',
     replace: 'if (cx.clock.now() < since) return String(searchCommand)',
     caughtBy: ['I6'],
   },

@@ -3,12 +3,10 @@
  * shipped functions, job, provider and pull verifier between them. No socket, no chance, no wall clock.
  */
 
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import type { SSMClient } from '@aws-sdk/client-ssm'
 import { type BatchResponse, createReactHandler } from '../../lambda/react-handler.ts'
 import { createRotateHandler, type LambdaWorld } from '../../lambda/rotate-handler.ts'
 import { createFleet } from '../../src/aws/fleet.ts'
-
+import type { AwsClient } from '../../src/aws/json-api.ts'
 import { createSecretStore } from '../../src/aws/secret-store.ts'
 import { asPullAuthError } from '../../src/core/errors.ts'
 import { type JobPorts, type JobReport, runJob } from '../../src/core/job.ts'
@@ -23,7 +21,7 @@ import type { RotationEvent, StoredSecret } from '../aws/stored-secret.ts'
 import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
 import { type AwsEvent, World } from '../aws/world.ts'
 import { createGitlab, type DeployToken } from '../doubles/gitlab.ts'
-import { noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
+import { noAutomation, noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
 import { createRegistry, type Registry } from '../doubles/registry.ts'
 import { SERVICE } from '../doubles/token-service.ts'
 import { Calls, Invocation } from './calls.ts'
@@ -324,7 +322,7 @@ export class SweepWorld {
     const client = awsClient(this.calls, invocation, this.#operations, (comment) =>
       this.watch.sends(invocation.name, comment),
     )
-    const store = createSecretStore(client as unknown as SecretsManagerClient)
+    const store = createSecretStore(client as unknown as AwsClient)
     const http = plainHttp(this.calls, invocation, this.#sites, () => this.timeline.now())
     const clock = {
       now: () => this.timeline.now(),
@@ -336,7 +334,7 @@ export class SweepWorld {
     }
     return {
       store,
-      fleet: createFleet(client as unknown as SSMClient),
+      fleet: createFleet(client as unknown as AwsClient),
       http,
       clock,
       journal,
@@ -345,6 +343,7 @@ export class SweepWorld {
       readSecret: secretReader(store, clock),
       objects: noObjects,
       cluster: noCluster,
+      automation: noAutomation,
       ...noIdentity,
     }
   }

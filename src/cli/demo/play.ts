@@ -102,7 +102,7 @@ const BREAK_PLAYS: Readonly<Record<Break, (stage: Stage, journal: Journal, tally
     node.agent.health = () => 'healthy'
     journal.phase('Mended: the same version is rolled out again')
     const { secret, version } = report
-    const again = await reload(stage.ports, stage.plan, secret, version)
+    const again = await reload(stage.ports, stage.plan, { secret, version })
     if (again.problem !== null) throw again.problem
     tally.retired += again.retire === null ? 0 : retiredCount(again.retire)
   },

@@ -7,7 +7,7 @@ import reloadDocument from '../../../deploy/document.json' with { type: 'json' }
 import { type AwsDouble, startAws } from '../../../test/aws/server.ts'
 import { type GitlabDouble, startGitlab } from '../../../test/doubles/gitlab.ts'
 import { type Instance, runnerOn, startInstance } from '../../../test/doubles/instance.ts'
-import { noCluster, noIdentity, noObjects } from '../../../test/doubles/no-identity.ts'
+import { noAutomation, noCluster, noIdentity, noObjects } from '../../../test/doubles/no-identity.ts'
 import { type RegistryDouble, startRegistry } from '../../../test/doubles/registry.ts'
 import { createTokenStore } from '../../../test/doubles/tokens.ts'
 import { createClients } from '../../aws/clients.ts'
@@ -153,6 +153,7 @@ function connectTo(aws: AwsDouble, journal: Journal, stopped: AbortSignal): JobP
     readParameter: async () => '',
     objects: noObjects,
     cluster: noCluster,
+    automation: noAutomation,
     ...noIdentity,
   }
   // The doubles are gone after Ctrl-C, and a rollout would go on asking for them until its time is over.

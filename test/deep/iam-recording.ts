@@ -1,0 +1,135 @@
+/** Every actor does its work once, with the shipped bundles against the doubles: what each asked AWS for. */
+
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import type { Actor } from '../../src/core/iam.ts'
+import { type Plan, readUnjudgedPlan } from '../../src/core/plan.ts'
+import { parsePlanText } from '../../src/plan-text.ts'
+import { PROVIDERS } from '../../src/registries/table.ts'
+import { actionStep } from '../e2e/action.ts'
+import { cliCommand } from '../e2e/cli.ts'
+import { FUNCTION_ARN, isForReact } from '../e2e/function-story.ts'
+import { asJson, gitlabPlan, rotatedByGitlab } from '../e2e/plans.ts'
+import { type LambdaFunction, startFunction } from '../e2e/runtime-api.ts'
+import { SECRET, type Stage, setStage, TAG } from '../e2e/stage.ts'
+import { SETTINGS } from '../iam/plan.ts'
+import { callsOf, type Where } from './iam-calls.ts'
+import type { IamCall } from './iam-simulate.ts'
+
+type Calls = Partial<Record<Actor, IamCall[]>>
+
+export async function recordCalls(t: TestContext): Promise<{ plan: Plan; calls: Calls }> {
+  const running = new Map<string, LambdaFunction>()
+  const stage: Stage = await setStage(t, {
+    config: rotatedByGitlab,
+    invokeLambda: async (_, event) => {
+      const { error } = (await running.get('rotate')?.invoke(event)) ?? { error: null }
+      return error === null ? {} : { error: error.errorMessage }
+    },
+    onEvent: async (event) => {
+      if (isForReact(event)) await running.get('react')?.invoke(event)
+    },
+  })
+  stage.aws.ecs.register('prod', ...stage.instances.map(({ id }) => ({ instanceId: id })))
+  stage.keep('prod/ecs/output', '{}')
+  const text = `${gitlabPlan(stage).trimEnd()}
+  cluster: prod
+outputs:
+  - { kind: repository-credentials, registry: '${stage.registry.host}', secret: prod/ecs/output }
+`
+  const file = stage.file('ecs-pull-auth.yaml', text)
+  const calls: Calls = {}
+  let from = 0
+  const take = (actor: Actor, who: keyof Stage['identities']) => {
+    const { name } = stage.identities[who]
+    const own = stage.aws.requests.slice(from).filter(({ caller }) => caller === name)
+    calls[actor] = [...(calls[actor] ?? []), ...own.flatMap((request) => callsOf(request, whereOf(stage)))]
+  }
+  const act = async (actor: Actor, work: () => Promise<{ exitCode: number | null; stderr: string }>) => {
+    from = stage.aws.requests.length
+    const { exitCode, stderr, ...said } = await work()
+    await stage.aws.idle()
+    assert.equal(exitCode, 0, `${actor}: ${stderr} ${JSON.stringify(said).slice(0, 3000)}`)
+    take(actor, 'operator')
+    take('instance', 'node')
+  }
+  const person = (actor: Actor, ...argv: readonly string[]) =>
+    act(actor, () => cliCommand(stage, [...argv, '--plan', file]))
+  // The same run and attempt would resume the same version.
+  const workflow = (actor: Actor, attempt: string) =>
+    act(actor, () => actionStep(stage, { inputs: { plan: file }, env: { GITHUB_RUN_ATTEMPT: attempt } }))
+
+  await person('operator-rotate-direct', 'rotate')
+  await person('operator-rollback', 'rollback', '--yes')
+  await person('operator-rotate-direct', 'rotate')
+  await person('operator-reload', 'reload')
+  await person('operator-status', 'status')
+  await person('operator-retire', 'retire')
+  await workflow('workflow-direct', '1')
+
+  for (const bundle of ['rotate', 'react'] as const) {
+    // The double's react may not write outputs; here its policy is not the double's matter.
+    const plan = bundle === 'react' ? (text.split('outputs:')[0] ?? '') : text
+    running.set(bundle, await startFunction(t, { ...stage, bundle, env: { ...stage.env(bundle), PLAN: asJson(plan) } }))
+  }
+  stage.aws.secrets.configureRotation(SECRET, FUNCTION_ARN)
+  await person('operator-rotate', 'rotate')
+  take('rotate-function', 'rotate')
+  take('react-function', 'react')
+  await workflow('workflow', '2')
+  take('rotate-function', 'rotate')
+  take('react-function', 'react')
+  addUnrecorded(calls, stage)
+  return { plan: readUnjudgedPlan(parsePlanText(text, file), file, PROVIDERS), calls }
+}
+
+function whereOf({ aws, instances }: Stage): Where {
+  return {
+    account: aws.account,
+    region: aws.region,
+    kmsKey: SETTINGS.kmsKey ?? '',
+    secretArn: (id) => aws.secrets.secret(id).arn,
+    rotatedBy: (id) => aws.secrets.secret(id).rotation?.functionArn ?? null,
+    instances: instances.map(({ id }) => ({ id, tags: TAG })),
+  }
+}
+
+/** What a good day does not ask for, and what Lambda asks for in a function's name. */
+function addUnrecorded(calls: Calls, stage: Stage): void {
+  const any = (operation: string) => callsOf({ operation, input: {} }, whereOf(stage))
+  const output = ['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage'].flatMap(
+    (operation) => callsOf({ operation, input: { SecretId: 'prod/ecs/output' } }, whereOf(stage)),
+  )
+  // Written by whoever promotes, or found as it should be: then it was only read here.
+  for (const actor of WRITERS) calls[actor]?.push(...output)
+  // Where an instance does not answer.
+  for (const actor of WATCHERS) calls[actor]?.push(...any('DescribeInstanceInformation'))
+  // At an interruption.
+  for (const actor of FOLLOWERS) calls[actor]?.push(...any('CancelCommand'))
+  const { account, region } = stage.aws
+  const arn = (service: string, resource: string) => `arn:aws:${service}:${region}:${account}:${resource}`
+  for (const name of ['rotate', 'react'] as const) {
+    const stream = arn('logs', `log-group:/aws/lambda/ecs-pull-auth-${name}:log-stream:1`)
+    const log = ['CreateLogStream', 'PutLogEvents'].map((one) => ({
+      action: `logs:${one}`,
+      resource: stream,
+      context: {},
+    }))
+    calls[`${name}-function`]?.push(...log)
+  }
+  for (const queue of ['current', 'ended']) {
+    const names = ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes']
+    const resource = arn('sqs', `ecs-pull-auth-${queue}`)
+    calls['react-function']?.push(...names.map((one) => ({ action: `sqs:${one}`, resource, context: {} })))
+  }
+}
+
+const FOLLOWERS: readonly Actor[] = ['workflow', 'workflow-direct', 'operator-reload', 'operator-rollback']
+const WATCHERS: readonly Actor[] = [...FOLLOWERS, 'operator-status', 'operator-retire', 'react-function']
+const WRITERS: readonly Actor[] = [
+  ...FOLLOWERS,
+  'operator-retire',
+  'operator-rotate',
+  'operator-rotate-direct',
+  'react-function',
+]

@@ -1,0 +1,141 @@
+/** The script that the document ships, on a real systemd: each trouble, and the run after it. */
+
+import assert from 'node:assert/strict'
+import { describe } from 'node:test'
+import { authLines } from '../node/bench.ts'
+import { until } from './nspawn.ts'
+import { CASES, type Case } from './nspawn-cases.ts'
+import { CONFIG, type Output } from './nspawn-instance.ts'
+import { configWith, NEW, OLD, Pool, type PooledInstance } from './nspawn-pool.ts'
+
+const POOL_SIZE = 4
+
+/** The next run, when nothing is wrong any more, brings the instance to the new version. */
+async function assertHeals(instance: PooledInstance, config: string): Promise<void> {
+  const { exitCode, status } = await instance.reload()
+  assert.match(`${exitCode} ${status?.result}`, /^0 (applied|unchanged)$/)
+  assert.equal(instance.password(), NEW)
+  instance.assertTidy(config)
+}
+
+async function runCase(instance: PooledInstance, { prepare, cure, ...order }: Case): Promise<void> {
+  const { exit, result, reason = null, holds, runs, starts, edited = (text) => text } = order
+  await instance.renew()
+  try {
+    await prepare?.(instance)
+    const before = instance.starts()
+    const output = await instance.reload(order)
+    assert.deepEqual(ended(output), [exit, result, reason])
+    if (starts !== undefined) assert.equal(instance.starts() - before, starts)
+    assert.equal(instance.password(), runs)
+    assert.equal(instance.config(), edited(configWith(holds)))
+    assert.deepEqual(new Set(instance.files().values()), new Set([0o600]))
+  } finally {
+    await cure?.(instance)
+  }
+  await assertHeals(instance, cure === undefined ? edited(configWith(NEW)) : configWith(NEW))
+}
+
+function ended({ exitCode, status }: Output): readonly unknown[] {
+  return [exitCode, status?.result, status?.reason]
+}
+
+async function isActive(instance: PooledInstance): Promise<string> {
+  return (await instance.machine.run('systemctl', 'is-active', 'ecs')).stdout.toString().trim()
+}
+
+describe('the script on a real systemd', { concurrency: POOL_SIZE }, () => {
+  const pool = new Pool(POOL_SIZE)
+  for (const one of CASES) pool.test(`${one.name}: ${one.result}`, (instance) => runCase(instance, one))
+
+  pool.test(
+    'a second run changes nothing and restarts nothing, a third one with another version neither',
+    async (instance) => {
+      await instance.renew()
+      await instance.reload()
+      const starts = instance.starts()
+      assert.deepEqual(ended(await instance.reload()), [0, 'unchanged', null])
+      instance.publish(2, NEW)
+      assert.deepEqual(ended(await instance.reload()), [0, 'unchanged', null])
+      assert.equal(instance.starts(), starts)
+      instance.assertTidy(configWith(NEW))
+    },
+  )
+
+  pool.test('of two commands at once one waits for the other, and the agent is restarted once', async (instance) => {
+    await instance.renew()
+    const starts = instance.starts()
+    const both = await Promise.all([instance.reload(), instance.reload()])
+    assert.deepEqual(both.map(({ exitCode, status }) => `${exitCode} ${status?.result}`).sort(), [
+      '0 applied',
+      '0 unchanged',
+    ])
+    assert.equal(instance.starts(), starts + 1)
+    instance.assertTidy(configWith(NEW))
+  })
+
+  pool.test('a new instance whose user data is still busy starts its agent with the credentials', async (instance) => {
+    await instance.renew('ECS_CLUSTER=prod')
+    instance.write('/srv/user-data-runs', '')
+    await instance.machine.cutPower()
+    await instance.boot()
+    assert.deepEqual(ended(await instance.reload()), [0, 'written', 'service-inactive'])
+    assert.equal(instance.starts(), 0)
+    instance.delete('/srv/user-data-runs')
+    await instance.untilRegistered()
+    assert.equal(instance.password(), NEW)
+    await assertHeals(instance, ['ECS_CLUSTER=prod', ...authLines(NEW), ''].join('\n'))
+    assert.equal(instance.starts(), 1)
+  })
+
+  pool.test(
+    'killed by its time limit while systemd stops the agent, the next run finds it restarted',
+    async (instance) => {
+      await instance.renew()
+      instance.setFates({ [OLD]: { stops: 2 } })
+      await instance.machine.shell('systemctl restart ecs')
+      await instance.untilRegistered()
+      const starts = instance.starts()
+      const run = instance.reload()
+      await until('the agent is stopping', async () => (await isActive(instance)) === 'deactivating')
+      instance.killScripts()
+      assert.equal((await run).exitCode, 137)
+      await until('the new agent is there', async () => instance.password() === NEW)
+      await assertHeals(instance, configWith(NEW))
+      assert.equal(instance.starts(), starts + 1)
+    },
+  )
+
+  pool.test(
+    'killed while a bad agent is ending, the next run does not take it for one that was stopped on purpose',
+    async (instance) => {
+      await instance.renew()
+      instance.setFates({ [NEW]: { exits: 5 } })
+      await instance.machine.shell(`mkdir -p /run/systemd/system/ecs.service.d
+      printf '[Service]\\nExecStopPost=sleep 2\\n' >/run/systemd/system/ecs.service.d/slow.conf
+      systemctl daemon-reload`)
+      const starts = instance.starts()
+      const run = instance.reload()
+      await until('the bad agent has ended', async () => {
+        return instance.starts() > starts && (await isActive(instance)) === 'deactivating'
+      })
+      instance.killScripts()
+      assert.equal((await run).exitCode, 137)
+      assert.equal(await isActive(instance), 'deactivating')
+      assert.deepEqual(ended(await instance.reload()), [13, 'rolled-back', 'agent-unhealthy'])
+      assert.equal(instance.password(), OLD)
+      assert.equal(instance.config(), configWith(OLD))
+    },
+  )
+
+  pool.test(
+    'an agent that dies after a healthy reload is brought back by systemd and ecs-init, with the credentials',
+    async (instance) => {
+      await instance.renew()
+      await instance.reload()
+      await instance.machine.shell('pkill -KILL -x ecs-agent')
+      await until('the agent is back', async () => instance.password() === NEW)
+      assert.equal(instance.read(CONFIG), configWith(NEW))
+    },
+  )
+})

@@ -1,0 +1,54 @@
+/** The AWS commands of docs/operate.md against botocore's models, which the AWS CLI makes its commands and options from. */
+
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { test } from 'node:test'
+import { isMissing, isProgram, run } from './software.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const python = join(root, '.tools/moto/bin/python')
+
+const CHECK = `
+import json, sys
+import botocore.session
+from botocore import xform_name
+session = botocore.session.get_session()
+wrong = []
+for service, operation, options in json.loads(sys.argv[1]):
+    model = session.get_service_model(service)
+    found = [name for name in model.operation_names if xform_name(name, '-') == operation]
+    if not found:
+        wrong.append(f'aws {service} {operation}')
+        continue
+    shape = model.operation_model(found[0]).input_shape
+    known = {xform_name(name, '-') for name in (shape.members if shape else {})}
+    wrong += [f'aws {service} {operation} --{name}' for name in options if name not in known and name.removeprefix('no-') not in known]
+print(json.dumps(wrong))
+`
+
+/** Of the CLI itself, for every command. */
+const GLOBAL = ['query', 'output', 'region', 'profile', 'paginate', 'max-items']
+/** Made by the CLI, of no single operation. */
+const CUSTOM = ['logs tail']
+
+test('every AWS command of docs/operate.md has operations and options that there are', async (t) => {
+  if (isMissing(t, { botocore: isProgram(python) })) return
+  const page = readFileSync(join(root, 'docs/operate.md'), 'utf8')
+  const blocks = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, text = '']) => text.replaceAll('\\\n', ' '))
+  // What is in single quotes is a value; a command in "$( … )" is one of its own.
+  const shown = blocks.map((text) => text.replaceAll(/'[^']*'/g, 'X'))
+  const calls = shown.flatMap((text) =>
+    [...text.matchAll(/\baws ([a-z-]+) ([a-z-]+)((?:(?!\baws )[^&|;\n])*)/g)].map(
+      ([, service = '', operation = '', rest = '']) => {
+        const options = [...rest.matchAll(/ --([a-z-]+)/g)].map(([, name = '']) => name)
+        return [service, operation, options.filter((name) => !GLOBAL.includes(name))] as const
+      },
+    ),
+  )
+  assert.ok(calls.length > 30)
+  const ours = calls.filter(([service, operation]) => !CUSTOM.includes(`${service} ${operation}`))
+  const { status, stdout, stderr } = await run(python, ['-c', CHECK, JSON.stringify(ours)])
+  assert.equal(status, 0, stderr)
+  assert.deepEqual(JSON.parse(String(stdout)), [])
+})
