@@ -76,12 +76,14 @@ const RUNNER = {
   RUNNER_OS: 'Linux',
 }
 
-/** The bundle where no node_modules is near. */
+/** The bundle, and the one that it loads late, where no node_modules is near. */
 function install(folder: string): string {
   const main = join(folder, '_actions/ecs-pull-auth', ACTION.runs.main)
   mkdirSync(dirname(main), { recursive: true })
   copyFileSync(join(ROOT, 'action.yml'), join(folder, '_actions/ecs-pull-auth/action.yml'))
-  copyFileSync(join(ROOT, ACTION.runs.main), main)
+  for (const name of [ACTION.runs.main, 'dist/credential-chain.cjs']) {
+    copyFileSync(join(ROOT, name), join(folder, '_actions/ecs-pull-auth', name))
+  }
   return main
 }
 

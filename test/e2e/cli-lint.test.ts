@@ -38,7 +38,7 @@ test('lint --fix mends the file, shows the redacted difference, and leaves nothi
   assertNoMarks(fixed.stdout + fixed.stderr + difference, 'the output')
   assert.equal(readFileSync(file, 'utf8'), BAD.replaceAll("'", ''))
   assert.equal(statSync(file).mode & 0o777, 0o600)
-  assert.deepEqual(readdirSync(folder).sort(), ['cli.cjs', 'ecs.config'])
+  assert.deepEqual(readdirSync(folder).sort(), ['cli.cjs', 'credential-chain.cjs', 'ecs.config'])
   const again = await run('lint', file, '--fix')
   assert.match(again.stdout, /nothing to mend/)
 })

@@ -63,10 +63,10 @@ Reload
   drain     5 min
 
 How long that takes, for example
-  10 instances      1 at a time, 10 waves, about 5 min, 1 h 25 min at most
-  100 instances     10 at a time, 13 waves, about 6 min 30 s, 1 h 25 min at most
-  1,000 instances   100 at a time, 16 waves, about 8 min, 1 h 25 min at most
-  10,000 instances  1,000 at a time, 19 waves, about 9 min 30 s, 1 h 25 min at most
+  10 instances      1 at a time, 10 waves, about 5 min, 1 h 26 min 40 s at most
+  100 instances     10 at a time, 13 waves, about 6 min 30 s, 1 h 26 min 40 s at most
+  1,000 instances   100 at a time, 16 waves, about 8 min, 1 h 26 min 40 s at most
+  10,000 instances  1,000 at a time, 19 waves, about 9 min 30 s, 1 h 26 min 40 s at most
 
 Retire, when every instance has the new version and the drain time is over
   ghcr.io              left alone: whoever made it revokes it

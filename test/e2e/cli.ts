@@ -6,7 +6,9 @@ import { join, resolve } from 'node:path'
 import { type Ended, NODE_24, type ProcessOrder, runProcess } from './run-process.ts'
 import type { Stage } from './stage.ts'
 
-const BUNDLE = resolve(import.meta.dirname, '../../dist/cli.cjs')
+const DIST = resolve(import.meta.dirname, '../../dist')
+/** The second is loaded late, from beside the first. */
+const BUNDLES = ['cli.cjs', 'credential-chain.cjs']
 
 /** As the operator, in the checkout. The bundle lies where no node_modules is near. */
 export async function cliCommand(
@@ -37,9 +39,10 @@ export async function cliProcess({
   node = NODE_24,
   ...order
 }: ProcessOrder & { readonly folder: string; readonly node?: string }): Promise<Ended> {
-  const bundle = join(folder, 'cli.cjs')
-  if (!existsSync(bundle)) copyFileSync(BUNDLE, bundle)
-  return await runProcess({ ...order, argv: [node, bundle, ...argv] })
+  for (const name of BUNDLES) {
+    if (!existsSync(join(folder, name))) copyFileSync(join(DIST, name), join(folder, name))
+  }
+  return await runProcess({ ...order, argv: [node, join(folder, 'cli.cjs'), ...argv] })
 }
 
 /** The machine's own Node 20, the oldest that the package admits; null where there is none. */
