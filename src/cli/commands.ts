@@ -7,11 +7,13 @@ import { iam } from './iam-command.ts'
 import { reloadFleet, retireOld, rollback, rotateSecret, status } from './plan-commands.ts'
 import { plan } from './preview-command.ts'
 import { document, providers } from './print-commands.ts'
+import { verify } from './verify-command.ts'
 
 export const COMMANDS: ReadonlyMap<string, CliCommand> = new Map([
   ['demo', demo],
   ['lint', lint],
   ['explain', explain],
+  ['verify', verify],
   ['plan', plan],
   ['rotate', rotateSecret],
   ['reload', reloadFleet],

@@ -1,6 +1,6 @@
 /** Which credential an image would get on a container instance, and why. */
 
-import { parseAuthData, resolve } from './auth-data.ts'
+import { type AuthData, parseAuthData, resolve } from './auth-data.ts'
 import { DATA_KEY, readVariables, TYPE_KEY } from './ecs-config.ts'
 import { isFault, readJson } from './go-json.ts'
 import { agentHost, isPrivateEcr, parseImage } from './image.ts'
@@ -25,8 +25,7 @@ const ELSEWHERE =
  * read is the reason why an image gets nothing.
  */
 export function explainImages(text: string, images: readonly string[]): readonly Explanation[] {
-  const { type, data } = authIn(text)
-  const auth = parseAuthData(type, data)
+  const auth = readAuth(text)
   return images.map((image) => {
     const host = agentHost(image)
     if (isPrivateEcr(host)) {
@@ -45,6 +44,12 @@ export function explainImages(text: string, images: readonly string[]): readonly
       reason: `${reason}${refused} ${ELSEWHERE}`,
     }
   })
+}
+
+/** The registry auth in a config of any form, a docker config.json included. Never throws. */
+export function readAuth(text: string): AuthData {
+  const { type, data } = authIn(text)
+  return parseAuthData(type, data)
 }
 
 function authIn(text: string): { type: string; data: string } {

@@ -118,9 +118,22 @@ const FAILURES: Readonly<Record<Exclude<Verdict, 'pull-ok'>, readonly [ErrorCode
   ],
 }
 
+/** What is wrong with a proof, in words, and what to do; null = nothing. */
+export function verdictProblem(
+  verdict: Verdict,
+  proof: PlannedRegistry['proof'],
+): { what: string; hint: string } | null {
+  if (isProven(verdict, proof)) return null
+  const [, what, hint] = FAILURES[verdict]
+  return { what, hint }
+}
+
+function isProven(verdict: Verdict, proof: PlannedRegistry['proof']): verdict is 'pull-ok' {
+  return verdict === 'pull-ok' || (verdict === 'accepted-but-public' && proof === 'login-only')
+}
+
 function failureOf(registry: PlannedRegistry, proof: Proof): PullAuthError | null {
-  if (proof.verdict === 'pull-ok') return null
-  if (proof.verdict === 'accepted-but-public' && registry.proof === 'login-only') return null
+  if (isProven(proof.verdict, registry.proof)) return null
   const [code, what, hint] = FAILURES[proof.verdict]
   return new PullAuthError(code, `Probe ${registry.probe} of ${registry.key}: ${what} (${proof.detail}).`, hint)
 }
