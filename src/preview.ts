@@ -35,6 +35,8 @@ interface RegistryPreview {
   readonly identity: readonly string[]
   readonly probe: string
   readonly proof: 'pull' | 'login-only'
+  /** Host that is sent the credential for the proof although it is of another site. */
+  readonly realm: string | null
   readonly revoke: 'immediate' | 'by-expiry' | 'none'
 }
 
@@ -63,8 +65,9 @@ export function previewOf(plan: Plan, live: RealCadence | null, instances: numbe
 }
 
 function registryPreview(registry: PlannedRegistry): RegistryPreview {
-  const { key, provider, secrets, probe, proof } = registry
+  const { key, provider, secrets, probe, proof, realm } = registry
   const { rotation, revoke, identity } = provider.traits
   const life = lifeOf(registry)
-  return { registry: key, provider: provider.kind, class: rotation, life, secrets, identity, probe, proof, revoke }
+  const proven = { probe, proof, realm }
+  return { registry: key, provider: provider.kind, class: rotation, life, secrets, identity, ...proven, revoke }
 }

@@ -77,8 +77,9 @@ function mintFact({ registry, provider, class: rotation, life, secrets, identity
   return [registry, `${kind}, ${lives}, ${source}`] as const
 }
 
-function proofFact({ registry, probe, proof }: Preview['registries'][number]) {
-  return [registry, proof === 'pull' ? `pull ${probe}` : `log in for ${probe}, which anybody may pull`] as const
+function proofFact({ registry, probe, proof, realm }: Preview['registries'][number]) {
+  const what = proof === 'pull' ? `pull ${probe}` : `log in for ${probe}, which anybody may pull`
+  return [registry, realm === null ? what : `${what}; the credential goes to ${realm}`] as const
 }
 
 function outputParts({ outputs }: Preview): readonly (readonly [string, Facts])[] {

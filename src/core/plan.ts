@@ -44,6 +44,8 @@ export interface PlannedRegistry {
   readonly probe: string
   /** `login-only` accepts a public probe: then the login is the proof. */
   readonly proof: 'pull' | 'login-only'
+  /** `HOST` or `HOST:PORT` of a token realm of another site; null = none. */
+  readonly realm: string | null
 }
 
 export interface FleetPlan {
@@ -96,6 +98,12 @@ const REGISTRY_FIELDS: FieldTable = {
     kind: 'choice',
     choices: ['pull', 'login-only'],
     description: 'What proves a credential. Default pull; login-only accepts a probe that anybody can pull.',
+  },
+  realm: {
+    kind: 'string',
+    description:
+      'Host of the token server, where it is another site than the registry: the credential is sent there to prove it.',
+    example: 'login.acme.net',
   },
   allowDowntime: {
     kind: 'boolean',
@@ -249,6 +257,9 @@ function readRegistry(
   const ttl = (fields['ttl'] ?? null) as number | null
   const ttlWrong = ttlProblem(ttl, provider)
   if (ttlWrong !== null) problems.push({ field: join(path, 'ttl'), problem: ttlWrong })
+  const realm = (fields['realm'] ?? null) as string | null
+  if (realm !== null && !REALM.test(realm))
+    problems.push({ field: join(path, 'realm'), problem: 'must be a host in lower case, with a port if it has one' })
   const config = provider.parse(fields, key)
   if (isProblems(config)) problems.push(...config.map(({ field, problem }) => ({ field: join(path, field), problem })))
   const declared = isProblems(config) ? undefined : provider.declared?.(config)
@@ -256,8 +267,10 @@ function readRegistry(
   if (danger !== null) problems.push({ field: path, problem: danger })
   const proof = fields['proof'] === 'login-only' ? 'login-only' : 'pull'
   const secrets = [...secretsOf(provider, fields), ...(declared?.secrets ?? [])]
-  return { key, provider, config, secrets, ttl, probe, proof }
+  return { key, provider, config, secrets, ttl, probe, proof, realm }
 }
+
+const REALM = /^[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?(?::[1-9][0-9]{0,4})?$/
 
 function secretsOf({ options }: Provider, fields: Fields): readonly string[] {
   const names = Object.keys(options).filter((name) => options[name]?.kind === 'secret')

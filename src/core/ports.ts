@@ -512,5 +512,8 @@ export interface Proof {
   readonly detail: string
 }
 
-/** Really pulls a manifest's headers with a credential (facts/registries.md section 4). */
-export type PullVerifier = (image: string, credential: Credential) => Promise<Proof>
+/**
+ * Really pulls a manifest's headers with a credential (facts/registries.md section 4). `realm`: the host of a token realm
+ * that may be sent the credential although it is another site than the registry's.
+ */
+export type PullVerifier = (image: string, credential: Credential, realm?: string | null) => Promise<Proof>

@@ -61,7 +61,7 @@ async function proveOne(
   const unknownWaits = [...UNKNOWN_WAITS]
   const refusedWaits = fresh ? [FRESH_WAIT] : []
   for (;;) {
-    const proof = await cx.verify(registry.probe, credential)
+    const proof = await cx.verify(registry.probe, credential, registry.realm)
     const waits = proof.verdict === 'unknown' ? unknownWaits : isRefusal(proof.verdict) ? refusedWaits : []
     const wait = waits.shift()
     if (wait === undefined || cx.clock.now() + wait * 2 > until) {

@@ -33,6 +33,8 @@ export interface DeclaredList {
   readonly items: string
   readonly id: string
   readonly label: string
+  /** Where an answer has the cursor of the next page; null = it has none. */
+  readonly next: string | null
 }
 
 const CLASSES = ['exchange', 'create-delete', 'destructive'] as const
@@ -71,8 +73,7 @@ export const HTTP_FIELDS: FieldTable = {
   },
   list: {
     kind: 'object',
-    description:
-      'The request that lists living credentials, all in one answer: one whose answer was lost is found by it.',
+    description: `The request that lists living credentials: one whose answer was lost is found by it. With \${page} or \${cursor} in it, page by page; else all in one answer.`,
     fields: {
       ...requestFields(['GET', 'POST']),
       items: { kind: 'string', description: 'Pointer to the list. Default: the whole answer.', example: '/tokens' },
@@ -82,6 +83,11 @@ export const HTTP_FIELDS: FieldTable = {
         required: true,
         description: `Pointer to where \${label} went, within an item.`,
         example: '/name',
+      },
+      next: {
+        kind: 'string',
+        description: `Pointer to what the next page wants as \${cursor}; the last answer has nothing there.`,
+        example: '/next_token',
       },
     },
   },
@@ -133,7 +139,8 @@ function readList(value: unknown, problems: FieldProblem[]): DeclaredList {
   const raw = asObject(value)
   const place = (name: string) => readPointer(raw[name], `list.${name}`, problems) ?? ''
   const places = { items: place('items'), id: place('id'), label: place('label') }
-  return { request: readRequest(raw, 'list', [], problems), ...places }
+  const request = readRequest(raw, 'list', ['page', 'cursor'], problems)
+  return { request, ...places, next: readPointer(raw['next'], 'list.next', problems) }
 }
 
 function readPointer(value: unknown, path: string, problems: FieldProblem[]): string | null {
@@ -177,5 +184,8 @@ function checkRequests(
   check(revoke === null || answer.id !== null, 'answer.id', 'is missing: revoke needs it')
   check(revoke === null || holds(revoke, 'id'), 'revoke', `must have \${id} in it`)
   check(list === null || revoke !== null, 'list', 'is for credentials that can be revoked')
+  const byCursor = list !== null && holds(list.request, 'cursor')
+  check(byCursor === ((list?.next ?? null) !== null), 'list.next', `must stand beside \${cursor}, and only there`)
+  check(!byCursor || !holds(list.request, 'page'), 'list', `must have \${page} or \${cursor}, not both`)
   check(list === null || holds(mint, 'label'), 'mint', `must send \${label}, by which list finds what it made`)
 }

@@ -30,13 +30,16 @@ export function requestFields(methods: readonly string[]): FieldTable {
     url: {
       kind: 'string',
       required: true,
-      description: `An https URL. \${label}, \${ttl}, \${expiresAt} and \${id} may stand in its path and query, a secret never.`,
+      description: `An https URL. \${label}, \${ttl}, \${expiresAt}, \${id}, \${page} and \${cursor} may stand in its path and query, a secret never.`,
     },
     headers: {
       kind: 'texts',
       description: `Headers by name, with \${secret:NAME}, \${basic:NAME} or \${identity:AUDIENCE}.`,
     },
-    json: { kind: 'json', description: `The body as JSON, with the same in its texts. "\${ttl}" alone is a number.` },
+    json: {
+      kind: 'json',
+      description: `The body as JSON, with the same in its texts. "\${ttl}" or "\${page}" alone is a number.`,
+    },
     form: { kind: 'texts', description: 'The body as a form, instead of json.' },
   }
 }
@@ -110,7 +113,7 @@ function originOf(url: Template): { origin: string; problem: string | null } {
   if (origin === undefined) return wrong('must begin with https://, a host and a /')
   const problem = httpsProblem(origin)
   if (problem !== null) return wrong(problem)
-  const whole = fillUrl(url, { label: 'x', ttl: 1, expiresAt: 'x', id: 'x' })
+  const whole = fillUrl(url, { label: 'x', ttl: 1, expiresAt: 'x', id: 'x', page: 1, cursor: 'x' })
   if (/[\s\\#]/.test(whole) || !URL.canParse(whole)) return wrong('is not a URL')
   return { origin: new URL(origin).origin, problem: null }
 }

@@ -6,10 +6,10 @@ import type { JsonValue, Millis, Provider, ProviderContext, Revocation } from '.
 import type { Secret } from '../core/secret.ts'
 import { createBeside, labelOf } from './create-beside.ts'
 import { type AnswerPlaces, type DeclaredList, HTTP_FIELDS, type HttpConfig, readHttpPlan } from './http-plan.ts'
-import { askable, audiencesIn, type DeclaredRequest, nameOf, placeOf } from './http-request.ts'
+import { askable, audiencesIn, type DeclaredRequest, holds, nameOf, placeOf } from './http-request.ts'
 import { asObject } from './json.ts'
 import { valueAt } from './json-pointer.ts'
-import { type Listed, oursOf, revokeListed } from './listed.ts'
+import { type Listed, MOST_PAGES, oursOf, revokeListed } from './listed.ts'
 import type { PlainValues } from './template.ts'
 import {
   ambiguous,
@@ -182,17 +182,37 @@ async function ensureLife(
   )
 }
 
-/** All that the list shows, those of others too. Throws the MINT_ codes. */
+/**
+ * All that the list shows, those of others too: to the first page that shows nothing new, or to the last cursor. A list
+ * that is cut short would let a living credential pass for one that is gone. Throws the MINT_ codes.
+ */
 async function readItems(cx: ProviderContext, list: DeclaredList): Promise<readonly Listed<string>[]> {
+  const found = new Map<string, Listed<string>>()
+  const paged = holds(list.request, 'page')
+  let cursor = ''
+  for (let page = 1; page <= MOST_PAGES; page++) {
+    const { items, next } = await readPage(cx, list, { page, cursor })
+    const before = found.size
+    for (const item of items) found.set(item.id, item)
+    if (paged ? found.size === before : next === '') return [...found.values()]
+    if (!paged && next === cursor) break
+    cursor = next
+  }
+  throw unusable(apiOf(list.request), 'last page')
+}
+
+async function readPage(cx: ProviderContext, list: DeclaredList, place: PlainValues) {
   const api = apiOf(list.request)
-  const answer = await askApi(cx, await askable(cx, list.request, {}))
+  const answer = await askApi(cx, await askable(cx, list.request, place))
   if (!isSuccess(answer)) throw refusal(cx, api, answer)
-  const items = valueAt(jsonOf(answer), list.items)
+  const value = jsonOf(answer)
+  const items = valueAt(value, list.items)
   if (!Array.isArray(items)) throw unusable(api, `list at ${list.items === '' ? 'its top' : list.items}`)
-  return items.flatMap((item: unknown) => {
+  const listed = items.flatMap((item: unknown) => {
     const [id, name] = [textOf(valueAt(item, list.id)), valueAt(item, list.label)]
     return isId(id) ? [{ id, name: typeof name === 'string' ? name : '' }] : []
   })
+  return { items: listed, next: (list.next === null ? null : textOf(valueAt(value, list.next))) ?? '' }
 }
 
 async function remove(cx: ProviderContext, config: HttpConfig, id: string): Promise<Revocation> {

@@ -10,7 +10,7 @@ const OURS = 'ecs-pull-auth/'
 const NOT_OURS =
   'Somebody changed its label, or wrote its id into the stored config. Look at it, and delete it by hand if it is one of ours.'
 /** A list that never ends is none. */
-const MOST_PAGES = 1000
+export const MOST_PAGES = 1000
 
 export interface Listed<Id> {
   readonly id: Id

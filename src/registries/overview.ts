@@ -109,7 +109,16 @@ function scheduleOf(provider: Provider): string {
 }
 
 function planWith(provider: Provider, ttl: number | null, minutes: number): Plan {
-  const registry = { key: 'example', provider, config: null, secrets: [], ttl, probe: '', proof: 'pull' } as const
+  const registry = {
+    key: 'example',
+    provider,
+    config: null,
+    secrets: [],
+    ttl,
+    probe: '',
+    proof: 'pull',
+    realm: null,
+  } as const
   const limits = { maxConcurrency: '10%', maxErrors: '0', timeout: minutes * 60, jitter: 30, drain: 300 }
   const scope = { targets: {}, cluster: null, allowEmpty: false, canary: null, runbook: null, alarm: null } as const
   const fleet = { ...scope, document: '', mode: 'auth-only', ...limits } as const

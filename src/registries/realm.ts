@@ -2,9 +2,6 @@
 
 import { isLoopback } from '../core/loopback.ts'
 
-/** Realm hosts by registry host that belong together although their names do not show it; both with a port, if any. */
-export type TrustedRealms = Readonly<Record<string, readonly string[]>>
-
 /** Hosts under which strangers have names next to each other: only the same host is the same party there. */
 const SHARED_DOMAINS = new Set([
   'amazonaws.com',
@@ -32,10 +29,10 @@ const COUNTRY_SUFFIX = /^(?:ac|co|com|edu|go|gob|gov|mil|ne|net|nom|or|org)\.[a-
 /**
  * The realm as a URL, or why the credential must not go there. dockerd asks any realm; we do not, because a forged or
  * mistaken one would collect the credential of every rotation (facts/registries.md section 4.1). Allowed: https to the
- * registry's own host, to its site (`registry.acme.com` and `gitlab.acme.com`), or to a host that is known or configured.
+ * registry's own host, to its site (`registry.acme.com` and `gitlab.acme.com`), or to a host that is known, or that the plan names (`trusted`).
  * A registry over plain http, which is always on loopback, may name loopback only.
  */
-export function trustedRealm(registry: URL, realm: string | undefined, trusted: TrustedRealms): URL | string {
+export function trustedRealm(registry: URL, realm: string | undefined, trusted: string | null): URL | string {
   if (realm === undefined || !URL.canParse(realm)) return 'the registry names no token realm that is a URL'
   const url = new URL(realm)
   const named = `the registry names the token realm ${url.host}`
@@ -44,10 +41,10 @@ export function trustedRealm(registry: URL, realm: string | undefined, trusted: 
     return isLoopback(url.hostname) ? url : `${named}, which is not on this machine like the registry`
   }
   if (url.protocol !== 'https:') return `${named} without https`
-  const configured = trusted[registry.host]?.includes(url.host) ?? false
+  const configured = trusted !== null && url.host === new URL(`https://${trusted}`).host
   const known = KNOWN_PAIRS.some(([pattern, host]) => pattern.test(registry.host) && url.host === host)
   if (configured || known || sameSite(registry.hostname, url.hostname)) return url
-  return `${named}, which does not belong to ${registry.host}`
+  return `${named}, which does not belong to ${registry.host}; if it does, give it as realm in the plan`
 }
 
 /** Without the Public Suffix List: equal hosts, or a common domain of two labels (three below `co.uk` and its like). */

@@ -1,4 +1,4 @@
-/** Texts of a plan with places for what only a run knows: secrets, identities, the label, the life asked for, an id. */
+/** Texts of a plan with places for what only a run knows: secrets, identities, the label, the life asked for, an id, a page. */
 
 import { PullAuthError } from '../core/errors.ts'
 import type { ProviderContext } from '../core/ports.ts'
@@ -23,6 +23,10 @@ export interface PlainValues {
   /** ISO 8601. */
   readonly expiresAt?: string
   readonly id?: string
+  /** Of a list, from 1. */
+  readonly page?: number
+  /** What the page before has given for the next one; empty for the first. */
+  readonly cursor?: string
 }
 
 export class Template {
@@ -105,12 +109,12 @@ export async function fill(cx: ProviderContext, template: Template, values: Plai
   return texts.some((text) => text instanceof Secret) ? new Secret(whole) : whole
 }
 
-/** A JSON value whose texts are templates. One that is `${ttl}` alone becomes a number. */
+/** A JSON value whose texts are templates. One that is `${ttl}` or `${page}` alone becomes a number. */
 export async function fillJson(cx: ProviderContext, value: unknown, values: PlainValues): Promise<unknown> {
   if (value instanceof Template) {
     const [part] = value.parts
-    const alone = value.parts.length === 1 && typeof part === 'object' && part.kind === 'ttl'
-    return alone ? values.ttl : await fill(cx, value, values)
+    const alone = value.parts.length === 1 && typeof part === 'object' ? part.kind : null
+    return alone === 'ttl' || alone === 'page' ? values[alone] : await fill(cx, value, values)
   }
   if (Array.isArray(value)) return await Promise.all(value.map((member) => fillJson(cx, member, values)))
   if (typeof value !== 'object' || value === null) return value

@@ -6,12 +6,8 @@ import type { Clock, Credential, Http, HttpRequest, PullVerifier, Verdict } from
 import { basicHeader, bearerHeader, Secret, shownUsername } from '../core/secret.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import { asObject, parseObject } from './json.ts'
-import { type TrustedRealms, trustedRealm } from './realm.ts'
+import { trustedRealm } from './realm.ts'
 import { retryAfterSeconds } from './retry-after.ts'
-
-export interface VerifierOptions {
-  readonly trustedRealms?: TrustedRealms
-}
 
 /** Without all four, registries answer 404 for an index, or convert the image and answer for another digest. */
 const MANIFEST_TYPES = [
@@ -25,16 +21,16 @@ const MANIFEST_TYPES = [
  * The algorithm of facts/registries.md section 4.1: four to six requests, one login, nothing repeated, no redirect
  * followed. Never throws; whatever is not clear (timeouts, 429, 5xx, redirects, an untrusted realm) is `unknown`.
  */
-export function createPullVerifier(http: Http, clock: Clock, options: VerifierOptions = {}): PullVerifier {
-  return async (image, credential) => {
+export function createPullVerifier(http: Http, clock: Clock): PullVerifier {
+  return async (image, credential, realm = null) => {
     const walk = startWalk(http, clock, image)
     if (walk === null) return { verdict: 'unknown', detail: `${image} is not an image reference` }
-    const verdict = await prove(walk, credential, options.trustedRealms ?? {})
+    const verdict = await prove(walk, credential, realm)
     return { verdict, detail: walk.steps.join(', ') }
   }
 }
 
-async function prove(walk: Walk, credential: Credential, trusted: TrustedRealms): Promise<Verdict> {
+async function prove(walk: Walk, credential: Credential, trusted: string | null): Promise<Verdict> {
   const bare = await walk.head('manifest without a login')
   if (bare === null) return 'unknown'
   const isPublic = bare.status === 200
@@ -82,7 +78,7 @@ async function proveBearer(
   credential: Credential,
   isPublic: boolean,
   challenge: Challenge,
-  trusted: TrustedRealms,
+  trusted: string | null,
 ): Promise<Verdict> {
   const realm = trustedRealm(new URL(walk.url('/v2/')), challenge.parameters.get('realm'), trusted)
   if (typeof realm === 'string') return walk.unclear(realm)

@@ -52,7 +52,7 @@ function registry(key: string, life: Life): PlannedRegistry {
     parse: () => ({}),
     mint: async () => assert.fail('nothing is minted here'),
   }
-  return { key, provider, config: {}, secrets: [], ttl, probe: `${key}/app`, proof: 'pull' }
+  return { key, provider, config: {}, secrets: [], ttl, probe: `${key}/app`, proof: 'pull', realm: null }
 }
 
 /** `timeout`: seconds of a rollout, null = no fleet. */

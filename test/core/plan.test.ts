@@ -45,6 +45,30 @@ test('a plan with one registry is read, with its defaults', () => {
   })
 })
 
+test('a token realm of another site is a host, of one registry alone', () => {
+  const realms = (realm: unknown) => {
+    const plan = {
+      ...good,
+      registries: { 'ghcr.io': { ...registry, realm }, 'r.acme.com': { provider: 'static', credential: 'pull', probe: 'r.acme.com/a' } },
+    }
+    return read(plan).registries.map((entry) => entry.realm)
+  }
+  assert.deepEqual(realms('login.acme.net'), ['login.acme.net', null])
+  assert.deepEqual(realms('login.acme.net:8443'), ['login.acme.net:8443', null])
+  for (const realm of [
+    'https://login.acme.net',
+    'login.acme.net/token',
+    'Login.acme.net',
+    '*.acme.net',
+    '',
+    'a@b',
+    'a:0',
+  ]) {
+    const wrong = { ...good, registries: { 'ghcr.io': { ...registry, realm } } }
+    assert.match(refusal(wrong).message, /ghcr\.io"?\]?\.realm /, realm)
+  }
+})
+
 test('jitter and drain may be nothing at all, a timeout may not', () => {
   const plan = read({ ...good, fleet: { ...fleet, jitter: '0s', drain: '0s' } })
   assert.deepEqual([plan.fleet?.jitter, plan.fleet?.drain], [0, 0])

@@ -148,6 +148,7 @@ function planFor(world: () => TestWorld, ttl: number): Plan {
         secrets: [],
         ttl,
         probe: PROBE,
+        realm: null,
         proof: 'pull',
       },
     ],

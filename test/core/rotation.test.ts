@@ -152,6 +152,18 @@ for (const [verdict, expected] of verdicts) {
   })
 }
 
+test('the token realm that the plan names for a registry goes with its proof', async () => {
+  const world = startWorld()
+  const asked: unknown[] = []
+  const verify: typeof world.ports.verify = (image, credential, realm) => {
+    asked.push(realm)
+    return world.ports.verify(image, credential)
+  }
+  const registries = world.plan.registries.map((registry) => ({ ...registry, realm: 'login.acme.net' }))
+  await rotateDirectly({ ...world.ports, verify }, { ...world.plan, registries }, SECOND)
+  assert.deepEqual([...new Set(asked)], ['login.acme.net'])
+})
+
 test('a public probe is accepted where the plan says that the login is the proof', async () => {
   const world = startWorld()
   world.proof = () => ({ verdict: 'accepted-but-public', detail: 'login answered 200' })

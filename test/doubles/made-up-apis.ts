@@ -34,7 +34,7 @@ export async function startMadeUpApis(options: MadeUpOptions): Promise<MadeUpApi
     call.headers['authorization'] === `Bearer ${options.root}` ? reply(call) : { status: 401 }
   const routes: readonly Route[] = [
     ['POST', /^\/api\/v1\/tokens$/, guarded((call) => create(options, stored, call))],
-    ['GET', /^\/api\/v1\/tokens$/, guarded(() => list(stored))],
+    ['GET', /^\/api\/v1\/tokens$/, guarded((call) => list(stored, call))],
     ['DELETE', /^\/api\/v1\/tokens\/(\d+)$/, guarded(({ parts }) => remove(options, stored, parts[0] ?? ''))],
     ['POST', /^\/oauth\/token$/, (call) => exchange(options, call)],
     ['PUT', /^\/users\/puller\/password$/, (call) => replace(options, replaced, call)],
@@ -57,8 +57,16 @@ function create({ tokens, now, longestLife }: MadeUpOptions, stored: Map<string,
   return { status: 201, body: { data: { id, 'user/name': `bot-${id}`, token: password, expires_at: end } } }
 }
 
-function list(stored: Map<string, Stored>): ApiReply {
-  return { status: 200, body: { data: [...stored.values()].map(({ id, label }) => ({ id, name: label })) } }
+/** All at once, or two at a time: by number (a page past the end is empty) or by the id after which to go on. */
+function list(stored: Map<string, Stored>, { query }: ApiCall): ApiReply {
+  const all = [...stored.values()].map(({ id, label }) => ({ id, name: label }))
+  const page = query.get('page')
+  if (page !== null) return { status: 200, body: { data: all.slice((Number(page) - 1) * 2, Number(page) * 2) } }
+  const after = query.get('after')
+  if (after === null) return { status: 200, body: { data: all } }
+  const rest = all.filter(({ id }) => id > Number(after))
+  const data = rest.slice(0, 2)
+  return { status: 200, body: { data, ...(rest.length > 2 ? { next: data.at(-1)?.id } : {}) } }
 }
 
 function remove({ tokens }: MadeUpOptions, stored: Map<string, Stored>, id: string): ApiReply {

@@ -23,6 +23,7 @@ registries:
     root: prod/gitlab/root
     ttl: 6h
     probe: registry.gitlab.com/acme/app:stable
+    realm: login.acme.net
 outputs:
   - { kind: repository-credentials, registry: registry.gitlab.com, secret: prod/ecs/gitlab }
   - { kind: s3, uri: s3://acme-ecs/ecs.config }
@@ -46,7 +47,8 @@ const SHOWN = `Mint, and merge into prod/ecs/agent-config (dockercfg)
 
 Prove
   ghcr.io              pull ghcr.io/acme/app:stable
-  registry.gitlab.com  pull registry.gitlab.com/acme/app:stable
+  registry.gitlab.com  pull registry.gitlab.com/acme/app:stable; the credential goes to
+                       login.acme.net
 
 Promote
   AWSCURRENT  by compare-and-swap, and only if every proof is good
@@ -103,6 +105,7 @@ test('--json is one object: names of secrets, the arithmetic and the proposal as
     identity: ['stored-root'],
     probe: 'registry.gitlab.com/acme/app:stable',
     proof: 'pull',
+    realm: 'login.acme.net',
     revoke: 'immediate',
   })
   assert.deepEqual([fleet.timeout, fleet.drain, rotation.need.total, rotation.reloadsPerDay], [3600, 300, 34_500, 6])

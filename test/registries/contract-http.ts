@@ -63,13 +63,28 @@ async function start({ tokens, now }: Bench, fields: (url: string) => Fields): P
   })
 }
 
-export const httpCases: readonly ContractCase[] = Object.entries(HTTP_CASES).map(([name, fields]) => {
-  const { ttl } = fields('')
-  return {
-    name: `http, class ${name}`,
-    provider: http,
-    start: (bench) => start(bench, fields),
-    ...(typeof ttl === 'number' ? { ttl } : {}),
-    ...(name === 'destructive' ? { overlap: 1 } : {}),
+/** The same API asked page by page. */
+const PAGED: Readonly<Record<string, Fields>> = {
+  'create-delete, a list by page': { query: `?page=\${page}` },
+  'create-delete, a list by cursor': { query: `?after=\${cursor}`, next: '/next' },
+}
+const PAGED_CASES = Object.entries(PAGED).map(([name, { query, ...more }]) => {
+  const fields = (url: string): Fields => {
+    const entry = HTTP_CASES['create-delete']?.(url) ?? {}
+    return { ...entry, list: { ...Object(entry['list']), url: `${url}/api/v1/tokens${query}`, ...more } }
   }
+  return [name, fields] as const
 })
+
+export const httpCases: readonly ContractCase[] = [...Object.entries(HTTP_CASES), ...PAGED_CASES].map(
+  ([name, fields]) => {
+    const { ttl } = fields('')
+    return {
+      name: `http, class ${name}`,
+      provider: http,
+      start: (bench) => start(bench, fields),
+      ...(typeof ttl === 'number' ? { ttl } : {}),
+      ...(name === 'destructive' ? { overlap: 1 } : {}),
+    }
+  },
+)

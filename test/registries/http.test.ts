@@ -115,6 +115,18 @@ const WRONG: readonly (readonly [string, Fields, RegExp])[] = [
   ['nothing that revokes', { ...CREATE, revoke: undefined, list: undefined }, /revoke is missing: class create-delete/],
   ['nothing to revoke by', change('answer', { id: undefined }), /answer\.id is missing/],
   ['a revoke without the id', change('revoke', { url: `${BASE}/tokens/all` }), /revoke must have \$\{id\} in it/],
+  ['a cursor that no answer has', change('list', { url: `${BASE}/t?c=\${cursor}` }), /list\.next must stand beside/],
+  ['a cursor that goes nowhere', change('list', { next: '/next' }), /list\.next must stand beside/],
+  [
+    'a list by page and by cursor',
+    change('list', { url: `${BASE}/t?c=\${cursor}&p=\${page}`, next: '/next' }),
+    /list must have .* not both/,
+  ],
+  [
+    'a page of what is no list',
+    change('revoke', { url: `${BASE}/\${id}/\${page}` }),
+    /page}, which stands for nothing/,
+  ],
   ['a list without a label', change('mint', { json: { seconds: `\${ttl}` } }), /mint must send \$\{label\}/],
   [
     'a list of what cannot be revoked',
@@ -415,6 +427,64 @@ test('messages name the request as the plan has it', () =>
       return true
     })
   }))
+
+const BY_PAGE = { query: `?page=\${page}`, more: {} }
+const BY_CURSOR = { query: `?after=\${cursor}`, more: { next: '/next' } }
+for (const [name, { query, more }] of Object.entries({ page: BY_PAGE, cursor: BY_CURSOR })) {
+  const entry = (same: Fields): Fields => ({
+    ...same,
+    list: { ...Object(same['list']), url: `${Object(same['list']).url}${query}`, ...more },
+  })
+
+  test(`a list by ${name} is read to its end, however many pages it has`, () =>
+    inWorld(
+      'create-delete',
+      async ({ apis, cx, config, mint, revoke }) => {
+        for (let made = 1; made <= 5; made++) {
+          const { handle } = await mint(`ecs-pull-auth/prod/${made}`)
+          const found = (await http.find?.(cx, config, 'ecs-pull-auth/prod/')) ?? []
+          assert.equal(found.length, made)
+          assert.deepEqual(found.at(-1)?.handle, handle)
+        }
+        const last = (await http.find?.(cx, config, 'ecs-pull-auth/prod/'))?.at(-1)
+        assert.equal(await revoke(last?.handle ?? null), 'revoked')
+        assert.equal(apis.labels().length, 4)
+      },
+      { entry },
+    ))
+
+  test(`a list by ${name} that fails on a later page proves nothing: no credential passes for gone`, () =>
+    inWorld(
+      'create-delete',
+      async ({ apis, cx, config, mint, revoke }) => {
+        const made = [await mint(), await mint('ecs-pull-auth/prod/2'), await mint('ecs-pull-auth/prod/3')]
+        let seen = 0
+        apis.fault = () => (seen++ > 0 ? { when: 'before', fault: { kind: 'answer', status: 400 } } : null)
+        await assert.rejects(Promise.resolve(http.find?.(cx, config, 'ecs-pull-auth/')), { code: 'MINT_UNAVAILABLE' })
+        seen = 0
+        await assert.rejects(revoke(made[2]?.handle ?? null), { code: 'REVOKE_FAILED' })
+        assert.equal(apis.labels().length, 3)
+      },
+      { entry },
+    ))
+}
+
+test('a cursor that leads to itself is no list, and asked no further', () =>
+  inWorld(
+    'create-delete',
+    async ({ apis, cx, config }) => {
+      const body = JSON.stringify({ data: [], next: 'again' })
+      apis.fault = () => ({ when: 'before', fault: { kind: 'answer', status: 200, body } })
+      await assert.rejects(Promise.resolve(http.find?.(cx, config, 'ecs-pull-auth/')), { code: 'MINT_UNAVAILABLE' })
+      assert.equal(apis.requests.length, 2)
+    },
+    {
+      entry: (same) => ({
+        ...same,
+        list: { ...Object(same['list']), url: `${Object(same['list']).url}${BY_CURSOR.query}`, next: '/next' },
+      }),
+    },
+  ))
 
 test('a list at another address is another list: its handles differ in more than the id', () =>
   inWorld('create-delete', async ({ cx, apis, config, mint }) => {

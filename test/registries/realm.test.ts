@@ -18,7 +18,7 @@ const TRUSTED: readonly (readonly [string, string])[] = [
 ]
 for (const [registry, realm] of TRUSTED) {
   test(`${registry} may name ${realm}`, () => {
-    assert.equal(String(trustedRealm(new URL(registry), realm, {})), realm)
+    assert.equal(String(trustedRealm(new URL(registry), realm, null)), realm)
   })
 }
 
@@ -48,17 +48,20 @@ const REFUSED: readonly (readonly [string, string | undefined])[] = [
 ]
 for (const [registry, realm] of REFUSED) {
   test(`${registry} may not name ${realm}`, () => {
-    const problem = trustedRealm(new URL(registry), realm, {})
+    const problem = trustedRealm(new URL(registry), realm, null)
     assert.equal(typeof problem, 'string')
     assert.doesNotMatch(String(problem), /pass/)
   })
 }
 
-test('a configured pair is trusted for its registry alone, and over https alone', () => {
-  const trusted = { 'registry.acme.test': ['login.other.test'] }
+test('the realm that a plan names is trusted, and over https alone', () => {
+  const trusted = 'login.other.test'
   const realm = 'https://login.other.test/token'
   assert.equal(String(trustedRealm(new URL('https://registry.acme.test'), realm, trusted)), realm)
-  assert.equal(typeof trustedRealm(new URL('https://registry.else.test'), realm, trusted), 'string')
+  assert.equal(String(trustedRealm(new URL('https://registry.acme.test'), realm, `${trusted}:443`)), realm)
+  const elsewhere = ['https://login.other.test:8443/', 'https://a.login.other.test/', 'https://other.test/']
+  for (const other of elsewhere)
+    assert.match(String(trustedRealm(new URL('https://registry.acme.test'), other, trusted)), /realm in the plan/)
   assert.equal(
     typeof trustedRealm(new URL('https://registry.acme.test'), 'http://login.other.test/', trusted),
     'string',

@@ -646,12 +646,11 @@ test('Docker Hub is asked at registry-1.docker.io and trusted with auth.docker.i
   )
 })
 
-test('a realm outside the registry’s site is trusted only when it is configured', async () => {
+test('a realm outside the registry’s site is trusted only when the plan names it', async () => {
   const world = httpsWorld('Bearer realm="https://login.other.test/token"', [])
   const image = 'registry.acme.test:8443/app'
-  const trustedRealms = { 'registry.acme.test:8443': ['login.other.test'] }
   assert.equal((await createPullVerifier(world, clock)(image, credential(GOOD))).verdict, 'unknown')
-  assert.equal((await createPullVerifier(world, clock, { trustedRealms })(image, credential(GOOD))).verdict, 'pull-ok')
+  assert.equal((await createPullVerifier(world, clock)(image, credential(GOOD), 'login.other.test')).verdict, 'pull-ok')
 })
 
 test('what is no image reference is unknown, and nothing is asked', async () => {
