@@ -113,7 +113,7 @@ if (argv[1] === fileURLToPath(import.meta.url)) {
   for (const [name, text] of Object.entries(shippedFiles())) {
     if (!argv.includes('--check')) writeFileSync(here(name), text)
     else if (readFileSync(here(name), 'utf8') !== text) {
-      stderr.write(`deploy/${name} is not what deploy/stack makes: run node deploy/make-template.mjs\n`)
+      stderr.write(`deploy/${name} is not what deploy/stack makes: run npm run template\n`)
       exit(1)
     }
   }
