@@ -1,8 +1,9 @@
 /** Systems Manager Automation behind the `Automation` port. */
 
 import type { Automation, Execution, Millis, RunbookOrder } from '../core/ports.ts'
+import { runbookMissing } from '../core/runbook.ts'
 import { ask } from './failure.ts'
-import { pages } from './fleet.ts'
+import { describeDocument, pages } from './fleet.ts'
 import {
   type AutomationExecution,
   DescribeAutomationExecutionsCommand,
@@ -14,11 +15,17 @@ import {
 
 export function createAutomation(client: SSMClient): Automation {
   return {
+    exists: (runbook) => exists(client, runbook),
     start: (order) => start(client, order),
     recent: (runbook, since) => recent(client, runbook, since),
     execution: (id) => execution(client, id),
     stop: (id) => stop(client, id),
   }
+}
+
+async function exists(client: SSMClient, runbook: string): Promise<boolean> {
+  const found = await describeDocument(client, runbook)
+  return found?.DocumentType === 'Automation' && found.Status === 'Active'
 }
 
 async function start(client: SSMClient, order: RunbookOrder): Promise<string | null> {
@@ -39,11 +46,7 @@ async function start(client: SSMClient, order: RunbookOrder): Promise<string | n
           })),
         }),
   })
-  const missing = [
-    'RUNBOOK_MISSING',
-    `There is no Automation runbook ${runbook} in this account and Region.`,
-    `Create it: ecs-pull-auth document --runbook > runbook.json && aws ssm create-document --name ${runbook} --document-type Automation --content file://runbook.json`,
-  ] as const
+  const missing = runbookMissing(runbook)
   const refused = (why: string) =>
     [
       'COMMAND_REFUSED',

@@ -23,6 +23,7 @@ import {
   ListCommandInvocationsCommand,
   ListCommandsCommand,
   type Command as SdkCommand,
+  type DocumentDescription as SdkDocument,
   SendCommandCommand,
   type SSMClient,
 } from './ssm-api.ts'
@@ -49,6 +50,14 @@ export function createFleet(client: SSMClient): Fleet {
 }
 
 async function document(client: SSMClient, name: string): Promise<DocumentDescription | null> {
+  const found = await describeDocument(client, name)
+  if (found === null) return null
+  const active = found.Status === 'Active' && found.HashType === 'Sha256' && found.DocumentType === 'Command'
+  return { name: found.Name ?? name, version: found.DocumentVersion ?? '', hash: found.Hash ?? '', active }
+}
+
+/** Of any type; null: there is none of this name. */
+export async function describeDocument(client: SSMClient, name: string): Promise<SdkDocument | null> {
   const asked = { action: 'ssm:DescribeDocument', subject: name }
   const answer = await ask(asked, async () => {
     try {
@@ -58,10 +67,7 @@ async function document(client: SSMClient, name: string): Promise<DocumentDescri
       throw thrown
     }
   })
-  const found = answer?.Document
-  if (found === undefined) return null
-  const active = found.Status === 'Active' && found.HashType === 'Sha256' && found.DocumentType === 'Command'
-  return { name: found.Name ?? name, version: found.DocumentVersion ?? '', hash: found.Hash ?? '', active }
+  return answer?.Document ?? null
 }
 
 /** Asked once: SendCommand has no idempotency token, and the SDK's own retry would reload the fleet twice. */

@@ -26,7 +26,13 @@ import type {
 } from '@aws-sdk/client-ssm'
 import { AwsCommand } from './json-api.ts'
 
-export type { AutomationExecution, Command, CommandFilter, CommandInvocation } from '@aws-sdk/client-ssm'
+export type {
+  AutomationExecution,
+  Command,
+  CommandFilter,
+  CommandInvocation,
+  DocumentDescription,
+} from '@aws-sdk/client-ssm'
 export type { AwsClient as SSMClient } from './json-api.ts'
 
 export class CancelCommandCommand extends AwsCommand<CancelCommandRequest, CancelCommandResult> {

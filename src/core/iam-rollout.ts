@@ -16,12 +16,18 @@ export function rolloutStatements(
   const { runbook } = fleet
   const cancels = follows && runbook === null ? [allow('CancelRollout', ['ssm:CancelCommand'], ['*'])] : []
   return [
-    allow('Document', ['ssm:DescribeDocument'], [documentArn(account, fleet.document)]),
+    allow('Document', ['ssm:DescribeDocument'], described(account, fleet, follows)),
     ...(runbook === null ? sends(account, fleet) : starts(account, runbook, follows)),
     watches(),
     ...cancels,
     ...cluster(account, fleet.cluster),
   ]
+}
+
+/** Who rotates and reloads in one go looks for the runbook too, before anything is rotated. */
+function described(account: Account, { document, runbook }: FleetPlan, follows: boolean): readonly string[] {
+  const names = [document, ...(follows && runbook !== null ? [runbook.name] : [])]
+  return names.map((name) => documentArn(account, name))
 }
 
 /** The role that Automation assumes: it sends, watches, and looks and tells where the plan asks for that. */

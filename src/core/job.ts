@@ -11,6 +11,7 @@ import { type Rollback, type RollbackProposal, rollBack } from './rollback.ts'
 import { type RolloutPorts, resumeRollout, rollOut } from './rollout.ts'
 import { type RolloutReport, rolloutProblem } from './rollout-report.ts'
 import { type RotationPorts, requestRotation, rotateDirectly } from './rotation.ts'
+import { requireRunbook, usesRunbook } from './runbook.ts'
 import { requireDocument, type Wanted } from './send.ts'
 
 export type JobPorts = RotationPorts & RolloutPorts
@@ -82,6 +83,7 @@ export async function runRollback(
 async function requireFleet(cx: JobPorts, { fleet }: Plan): Promise<void> {
   if (fleet === null) return
   await requireDocument(cx.fleet, fleet.document)
+  if (usesRunbook(fleet)) await requireRunbook(cx.automation, fleet)
   if (fleet.cluster !== null) await requireCluster(cx.cluster, fleet.cluster)
 }
 

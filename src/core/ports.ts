@@ -296,6 +296,8 @@ export interface Execution {
 
 /** Systems Manager Automation, as far as the core uses it. Throws like `Fleet`. */
 export interface Automation {
+  /** Whether there is an active runbook of this name or ARN. */
+  exists(runbook: string): Promise<boolean>
   /** null: the token belongs to a run with other parameters. Repeated by the adapter: the token makes that safe. */
   start(order: RunbookOrder): Promise<string | null>
   /** Ids of the latest runs of a runbook, newest first; a run with locations without those that it started there. */

@@ -29,6 +29,20 @@ export function usesRunbook(plan: FleetPlan): plan is RunbookPlan {
   return plan.runbook !== null
 }
 
+/** Throws RUNBOOK_MISSING. */
+export async function requireRunbook(automation: Automation, { runbook }: RunbookPlan): Promise<void> {
+  if (!(await automation.exists(runbook.name))) throw new PullAuthError(...runbookMissing(runbook.name))
+}
+
+/** Code, message and hint. */
+export function runbookMissing(name: string): readonly ['RUNBOOK_MISSING', string, string] {
+  return [
+    'RUNBOOK_MISSING',
+    `There is no active Automation runbook ${name} in this account and Region.`,
+    `Create it: ecs-pull-auth document --runbook > runbook.json && aws ssm create-document --name ${name} --document-type Automation --content file://runbook.json`,
+  ]
+}
+
 /** Starts the runbook, or finds the run that was started for this version. Returns its id at once. */
 export async function startRunbook(
   cx: RunbookPorts,

@@ -8,6 +8,7 @@ import type { RunbookOrder } from '../../src/core/ports.ts'
 import { start } from './fixture.ts'
 
 const RUNBOOK = readFileSync(new URL('../../deploy/runbook.json', import.meta.url), 'utf8')
+const DOCUMENT = readFileSync(new URL('../../deploy/document.json', import.meta.url), 'utf8')
 const TOKEN = '00000000-0000-8000-a000-000000000001'
 const VERSION = '00000000-0000-4000-8000-000000000001'
 const SECRET = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:agent-AbCdEf'
@@ -38,6 +39,14 @@ async function withRunbook(context: TestContext) {
 async function refused(work: Promise<unknown>, code: ErrorCode): Promise<void> {
   await assert.rejects(work, (error) => isCode(error, code) && error.message.includes('Rollout'))
 }
+
+test('a runbook exists when a document of its name is one', async (context) => {
+  const { automation, aws } = await withRunbook(context)
+  aws.ssm.publishDocument('Reload', DOCUMENT)
+  assert.equal(await automation.exists('Rollout'), true)
+  assert.equal(await automation.exists('Reload'), false)
+  assert.equal(await automation.exists('Rollout2'), false)
+})
 
 test('a run is started, listed, told with its steps, and ends', async (context) => {
   const { automation, aws, clock } = await withRunbook(context)

@@ -140,6 +140,12 @@ export class SsmAutomation {
     this.#runbooks.set(name, parseRunbook(content))
   }
 
+  /** What DescribeDocument answers for a runbook; null: there is none of this name. */
+  described(name: string): Json | null {
+    if (!this.#runbooks.has(name)) return null
+    return { Document: { Name: name, Status: 'Active', DocumentVersion: '1', DocumentType: 'Automation' } }
+  }
+
   /** Ids, oldest first; for assertions. */
   runs(): readonly string[] {
     return [...this.#runs.keys()]

@@ -96,13 +96,23 @@ export class SsmDouble {
   // ── The API ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   operations(): Operations {
+    const documents = this.#documents.operations()
     return {
-      ...this.#documents.operations(),
+      ...documents,
+      ...this.#describingRunbooks(documents),
       ...this.#commands.operations(),
       ...this.automation.operations(),
       GetParameter: operation(shapes.parameter, (input) => this.#getParameter(input)),
       DescribeInstanceInformation: operation(shapes.instances, (input) => this.#describeInstances(input)),
     }
+  }
+
+  /** Documents of both types are in one list. */
+  #describingRunbooks({ DescribeDocument }: Operations): Operations {
+    if (DescribeDocument === undefined) return {}
+    const run: typeof DescribeDocument.run = (input, call) =>
+      this.automation.described(String(input['Name'])) ?? DescribeDocument.run(input, call)
+    return { DescribeDocument: { ...DescribeDocument, run } }
   }
 
   #getParameter({ Name }: Of<typeof shapes.parameter>): Json {

@@ -295,6 +295,19 @@ for (const when of ['before', 'after'] as const) {
   })
 }
 
+test('a runbook that does not exist is found out before anything is rotated or goes back', async () => {
+  const role = 'arn:aws:iam::111122223333:role/ecs-pull-auth-rollout'
+  const { world, plan } = await badRotation()
+  assert.ok(plan.fleet)
+  const runbook = { name: 'rollout', role, approvers: [], notify: null, calendar: null, locations: [] }
+  const wanted = { ...plan, fleet: { ...plan.fleet, runbook } }
+  const ports = { ...world.ports, automation: { ...world.ports.automation, exists: async () => false } }
+  for (const work of [runJob(ports, wanted, version(4), false), runRollback(ports, wanted, yes)])
+    assert.match((await refusal(work, 'RUNBOOK_MISSING')).hint, /document --runbook/)
+  assert.equal(world.current().version, version(3))
+  assert.equal(liveTokens(world).length, 2)
+})
+
 test('another writer who is first wins: their version stays, and nothing is reloaded', async () => {
   const { world } = await badRotation()
   const sent = (await world.ports.fleet.recent('ecs-pull-auth-reload', 0)).length

@@ -24,7 +24,13 @@ const noRunbook = async () => {
 }
 
 /** A place without Automation. */
-export const noAutomation: Automation = { start: noRunbook, recent: noRunbook, execution: noRunbook, stop: noRunbook }
+export const noAutomation: Automation = {
+  exists: noRunbook,
+  start: noRunbook,
+  recent: noRunbook,
+  execution: noRunbook,
+  stop: noRunbook,
+}
 
 /** A place without S3. */
 export const noObjects: ObjectStore = {

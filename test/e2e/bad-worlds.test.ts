@@ -106,6 +106,16 @@ actionRefuses([
     inputs: (stage) => planFile(stage, gitlabPlan(stage)),
   },
   {
+    what: 'a runbook that nobody has created',
+    code: 'RUNBOOK_MISSING',
+    says: /ecs-pull-auth document --runbook > runbook\.json/,
+    inputs: (stage) =>
+      planFile(
+        stage,
+        `${gitlabPlan(stage).trimEnd()}\n  runbook: { role: 'arn:aws:iam::111122223333:role/rollout' }\n`,
+      ),
+  },
+  {
     what: 'credentials that may not read the secret',
     code: 'ACCESS_DENIED',
     says: /lacks secretsmanager:GetSecretValue/,

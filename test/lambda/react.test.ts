@@ -217,6 +217,7 @@ function runEnded(id: string, status = 'Success'): unknown {
 function runbooksOf(world: TestWorld, sends = true): { started: () => number } {
   const runs = new Map<string, Execution>()
   const automation: Automation = {
+    exists: async () => true,
     start: async ({ token, parameters }) => {
       if (runs.has(token)) return token
       const flat = Object.fromEntries(Object.entries(parameters).map(([name, values]) => [name, values.join(',')]))
