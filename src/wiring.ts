@@ -5,10 +5,12 @@ import { createAutomation } from './aws/automation.ts'
 import { createClients } from './aws/clients.ts'
 import { createCluster } from './aws/cluster.ts'
 import { createFleet } from './aws/fleet.ts'
+import { createInspector } from './aws/inspector.ts'
 import { createObjectStore } from './aws/object-store.ts'
 import { readParameter } from './aws/parameter.ts'
 import { createSecretStore } from './aws/secret-store.ts'
 import { createAwsSigner } from './aws/sign.ts'
+import type { Inspector } from './core/doctor-ports.ts'
 import { PullAuthError } from './core/errors.ts'
 import type { JobPorts } from './core/job.ts'
 import type {
@@ -76,6 +78,14 @@ export function connect(env: Environment, region?: string): Adapters {
     verify: createPullVerifier(http, systemClock),
     readParameter: (name) => readParameter(clients.ssm, name),
   }
+}
+
+/** What `doctor` asks with; apart, because nothing else needs it. */
+export function connectInspector(env: Environment, region?: string): Inspector {
+  const userAgent = userAgentOf(env)
+  const clients = createClients({ userAgent, proxyEnv: env, ...(region === undefined ? {} : { region }) })
+  const http = createHttp({ proxyEnv: env, userAgent: userAgent.map((pair) => pair.join('/')).join(' ') })
+  return createInspector({ clients, http, signAws: createAwsSigner(clients.ssm, env) })
 }
 
 /** The core's ports for one run. `given`: credentials that came with this run, by their GIVEN name. */

@@ -58,6 +58,10 @@ function endpointOf(service: string, region: string, env: Environment): string {
   const own = env[`AWS_ENDPOINT_URL_${service.replaceAll('-', '_').toUpperCase()}`]
   const given = own || env['AWS_ENDPOINT_URL']
   if (given && env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] !== 'true') return given
+  const { name: partition, domain } = partitionOf(region)
+  // One endpoint for the whole partition (AWS General Reference); in China and elsewhere its name has a Region.
+  if (service === 'iam' && partition === 'aws') return `https://iam.${domain}/`
+  if (service === 'iam' && partition === 'aws-us-gov') return `https://iam.us-gov.${domain}/`
   const host = service === 'ecr' || service === 'ecr-public' ? `api.${service}` : service
-  return `https://${host}.${region}.${partitionOf(region).domain}/`
+  return `https://${host}.${region}.${domain}/`
 }

@@ -11,6 +11,8 @@ import type {
   DescribeInstanceInformationResult,
   GetAutomationExecutionRequest,
   GetAutomationExecutionResult,
+  GetDocumentRequest,
+  GetDocumentResult,
   GetParameterRequest,
   GetParameterResult,
   ListCommandInvocationsRequest,
@@ -62,6 +64,10 @@ export class GetAutomationExecutionCommand extends AwsCommand<
   GetAutomationExecutionResult
 > {
   readonly operation = 'GetAutomationExecution'
+}
+
+export class GetDocumentCommand extends AwsCommand<GetDocumentRequest, GetDocumentResult> {
+  readonly operation = 'GetDocument'
 }
 
 export class GetParameterCommand extends AwsCommand<GetParameterRequest, GetParameterResult> {

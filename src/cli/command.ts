@@ -3,6 +3,8 @@
 import type { ParseArgsOptionsConfig } from 'node:util'
 import type { Journal, JsonValue } from '../core/ports.ts'
 
+export type Colour = 'red' | 'yellow' | 'green'
+
 /** The world of a command: everything it may touch outside the core. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -13,6 +15,8 @@ export interface Terminal {
   out(text: string): void
   /** Progress, warnings, errors. */
   err(text: string): void
+  /** Paints results for a person who watches `out`; for programs, files and NO_COLOR the text stays as it is. */
+  colour(name: Colour, text: string): string
   /** A person watches `err`: a line of it may be written over. */
   readonly live: boolean
   /** Asks a person; null: nobody is there to answer. */

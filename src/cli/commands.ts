@@ -3,6 +3,7 @@
 import type { CliCommand } from './command.ts'
 import { explain, lint } from './config-commands.ts'
 import { demo } from './demo-command.ts'
+import { doctor } from './doctor-command.ts'
 import { iam } from './iam-command.ts'
 import { reloadFleet, retireOld, rollback, rotateSecret, status } from './plan-commands.ts'
 import { plan } from './preview-command.ts'
@@ -20,6 +21,7 @@ export const COMMANDS: ReadonlyMap<string, CliCommand> = new Map([
   ['status', status],
   ['rollback', rollback],
   ['retire', retireOld],
+  ['doctor', doctor],
   ['providers', providers],
   ['document', document],
   ['iam', iam],

@@ -39,12 +39,17 @@ process.on('warning', ({ name, message }) => {
   if (!message.startsWith('NodeVersionSupportWarning')) process.stderr.write(`${name}: ${message}\n`)
 })
 
+const CODES = { red: 31, green: 32, yellow: 33 } as const
+/** Any value of NO_COLOR but an empty one (no-color.org). */
+const coloured = process.stdout.isTTY === true && process.env['TERM'] !== 'dumb' && !process.env['NO_COLOR']
+
 void runCli({
   env: process.env,
   argv: process.argv.slice(2),
   stopSignal,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  colour: (name, text) => (coloured ? `\u001b[${CODES[name]}m${text}\u001b[0m` : text),
   live: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
   confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : null,
   readFile: (path) => {

@@ -85,7 +85,7 @@ export function readCanary(value: unknown, targets: Targets, problems: FieldProb
 }
 
 /** What DescribeInstanceInformation can filter by: ids, or tags alone ("Tag filters can't be combined with other filter types"). */
-function canList(targets: Targets): boolean {
+export function canList(targets: Targets): boolean {
   const keys = Object.keys(targets)
   return keys.every((key) => key.startsWith('tag')) || keys.every((key) => key === 'InstanceIds')
 }
