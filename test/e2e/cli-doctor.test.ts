@@ -156,7 +156,8 @@ const TROUBLES: readonly Trouble[] = [
   {
     what: 'an instance of the cluster that is no target',
     plan: (plan) => `${plan.trimEnd()}\n  cluster: prod\n`,
-    before: ({ aws }) => aws.ecs.register('prod', { id: 'i-0a11c0ffee0000001' }, { id: 'i-0a11c0ffee0000009' }),
+    before: ({ aws }) =>
+      aws.ecs.register('prod', { instanceId: 'i-0a11c0ffee0000001' }, { instanceId: 'i-0a11c0ffee0000009' }),
     check: /^cluster prod$/,
     ok: false,
     says: /1 of its 2 .* no targets: i-0a11c0ffee0000009.*Tag them/,
