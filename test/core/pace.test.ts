@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { countText, type Pace, paceOf, paceText } from '../../src/core/pace.ts'
 import { type Plan, readUnjudgedPlan } from '../../src/core/plan.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
+import { RUNS } from './configs.ts'
 
 function planWith(fleet: Readonly<Record<string, unknown>>, ttl = '30d'): Plan {
   const registry = { provider: 'gitlab', group: 'acme', root: 'root', ttl, probe: 'registry.gitlab.com/acme/app:1' }
@@ -70,6 +71,7 @@ test('a rollout never needs more waves than it has instances, nor fewer than its
       assert.ok(waves <= instances && waves >= Math.ceil(instances / concurrency))
       assert.ok(waves <= Math.ceil(instances / concurrency) + Math.ceil(Math.log2(concurrency)))
     }),
+    RUNS,
   )
 })
 
