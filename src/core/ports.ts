@@ -512,6 +512,8 @@ export interface Proof {
   readonly verdict: Verdict
   /** One sentence for people; no secret, no response body. */
   readonly detail: string
+  /** How long the registry asks to be left alone, if it does. */
+  readonly retryAfter?: Millis
 }
 
 /**

@@ -48,6 +48,8 @@ export async function proveAll(
 const UNKNOWN_WAITS: readonly Millis[] = [1_000, 3_000]
 const FRESH_WAIT: Millis = 3_000
 const FRESH: Millis = 60_000
+/** A registry that asks for more is not waited for: the next run is sooner. */
+const LONGEST_WAIT: Millis = 90_000
 
 async function proveOne(
   cx: ProofPorts,
@@ -63,8 +65,10 @@ async function proveOne(
   for (;;) {
     const proof = await cx.verify(registry.probe, credential, registry.realm)
     const waits = proof.verdict === 'unknown' ? unknownWaits : isRefusal(proof.verdict) ? refusedWaits : []
-    const wait = waits.shift()
-    if (wait === undefined || cx.clock.now() + wait * 2 > until) {
+    const [planned, asked] = [waits.shift(), proof.retryAfter ?? 0]
+    // Asked again any sooner, it would only count against us.
+    const wait = Math.max(planned ?? 0, asked)
+    if (planned === undefined || asked > LONGEST_WAIT || cx.clock.now() + wait + planned > until) {
       cx.journal.info(`${registry.key}: ${registry.probe} ${proof.verdict}.`, { ...proof, registry: registry.key })
       return { registry, proof }
     }

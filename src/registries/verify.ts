@@ -26,7 +26,8 @@ export function createPullVerifier(http: Http, clock: Clock): PullVerifier {
     const walk = startWalk(http, clock, image)
     if (walk === null) return { verdict: 'unknown', detail: `${image} is not an image reference` }
     const verdict = await prove(walk, credential, realm)
-    return { verdict, detail: walk.steps.join(', ') }
+    const wait = walk.wait()
+    return { verdict, detail: walk.steps.join(', '), ...(wait === null ? {} : { retryAfter: wait * 1000 }) }
   }
 }
 
@@ -176,6 +177,8 @@ interface Walk {
   readonly repository: string
   /** What was asked and answered so far, for the detail of the proof. */
   readonly steps: readonly string[]
+  /** Seconds that the last answer asks to wait; null = it does not. */
+  wait(): number | null
   url(path: string): string
   head(step: string, authorization?: Secret): Promise<Answer | null>
   get(step: string, url: string, authorization?: Secret): Promise<Answer | null>
@@ -190,6 +193,7 @@ function startWalk(http: Http, clock: Clock, image: string): Walk | null {
   if (!URL.canParse(`https://${host}`)) return null
   const base = `${isLoopback(new URL(`https://${host}`).hostname) ? 'http' : 'https'}://${host}`
   const steps: string[] = []
+  let wait: number | null = null
   const ask = async (step: string, request: HttpRequest, authorization?: Secret): Promise<Answer | null> => {
     const headers = { ...request.headers, ...(authorization === undefined ? {} : { authorization }) }
     const answer = await http.send({ ...request, headers })
@@ -199,13 +203,14 @@ function startWalk(http: Http, clock: Clock, image: string): Walk | null {
     }
     const { status } = answer
     const unclear = status < 200 || (status >= 300 && status < 400) || status === 408 || status === 429 || status >= 500
-    const wait = unclear ? retryAfterSeconds(answer.headers, clock.now()) : null
+    wait = unclear ? retryAfterSeconds(answer.headers, clock.now()) : null
     steps.push(`${step} answered ${status}${wait === null ? '' : ` and asks to wait ${wait} s`}`)
     return unclear ? null : answer
   }
   return {
     repository: target.repository,
     steps,
+    wait: () => wait,
     url: (path) => base + path,
     head: (step, authorization) => {
       const url = `${base}/v2/${target.repository}/manifests/${target.reference}`

@@ -49,7 +49,10 @@ test('a token realm of another site is a host, of one registry alone', () => {
   const realms = (realm: unknown) => {
     const plan = {
       ...good,
-      registries: { 'ghcr.io': { ...registry, realm }, 'r.acme.com': { provider: 'static', credential: 'pull', probe: 'r.acme.com/a' } },
+      registries: {
+        'ghcr.io': { ...registry, realm },
+        'r.acme.com': { provider: 'static', credential: 'pull', probe: 'r.acme.com/a' },
+      },
     }
     return read(plan).registries.map((entry) => entry.realm)
   }

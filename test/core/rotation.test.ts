@@ -152,6 +152,26 @@ for (const [verdict, expected] of verdicts) {
   })
 }
 
+test('a registry that asks to wait is asked again only then, and not waited for when it asks for long', async () => {
+  for (const [retryAfter, expected] of [
+    [30_000, SECOND],
+    [600_000, FIRST_VERSION],
+  ] as const) {
+    const world = startWorld()
+    const asked: number[] = []
+    world.proof = () => {
+      asked.push(world.ports.clock.now())
+      return asked.length === 1 ? { verdict: 'unknown', detail: 'login answered 429', retryAfter } : null
+    }
+    const rotated = rotateDirectly(world.ports, world.plan, SECOND)
+    if (expected === SECOND) await rotated
+    else assert.equal(await code(rotated), 'PROBE_UNKNOWN')
+    assert.equal(world.current().version, expected)
+    const [first = 0, second] = asked
+    assert.equal(second === undefined ? null : second - first >= retryAfter, expected === SECOND ? true : null)
+  }
+})
+
 test('the token realm that the plan names for a registry goes with its proof', async () => {
   const world = startWorld()
   const asked: unknown[] = []

@@ -317,6 +317,8 @@ for (const [step, matches] of STEPS) {
         const found = await proof(registry, 'acme/app:stable', credential(GOOD), impatient)
         assert.equal(found.verdict, 'unknown')
         assert.match(found.detail, detail)
+        const told = /asks to wait ([0-9]+) s$/.exec(found.detail)?.[1]
+        assert.equal(found.retryAfter, told === undefined ? undefined : Number(told) * 1000)
         assert.ok(hangs, 'the fault happened')
         assert.ok(found.detail.split(', ').at(-1)?.startsWith(`${step} `), found.detail)
       }))
