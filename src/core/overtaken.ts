@@ -7,13 +7,10 @@
 import { PullAuthError } from './errors.ts'
 import { parseNodeStatus } from './node-status.ts'
 import type { FleetPlan } from './plan.ts'
-import type { Command, Invocation, InvocationStatus, Millis } from './ports.ts'
+import type { Command, Fleet, Invocation, InvocationStatus, Millis, VersionId } from './ports.ts'
 import type { RolloutPorts } from './rollout.ts'
 import type { RolloutReport } from './rollout-report.ts'
 import { EXECUTION_TIME } from './send.ts'
-
-/** Of larger fleets nobody's own word is read, here as in the rollout's report. */
-const READ_EVERY_INSTANCE = 500
 
 /** Throws ROLLOUT_INCOMPLETE when an instance took another version after the rollout, or may be taking one just now. */
 export async function refuseOvertaken(
@@ -23,32 +20,65 @@ export async function refuseOvertaken(
 ): Promise<void> {
   const since = cx.clock.now() - plan.timeout * 1000 - EXECUTION_TIME
   const commands = await cx.fleet.recent(plan.document, since)
-  const finished = new Map(rollout.instances.map(({ instanceId, finishedAt }) => [instanceId, finishedAt]))
-  const found = new Set<string>()
-  for (const command of commands.filter((other) => isRival(other, rollout))) {
-    for await (const invocation of cx.fleet.invocations(command.id)) {
-      if (isLater(invocation, rollout.version, finished.get(invocation.instanceId) ?? null))
-        found.add(invocation.instanceId)
-    }
-  }
-  // One that has left took its credential with it.
-  const known = found.size === 0 ? found : await cx.fleet.known([...found])
-  const names = [...found].filter((id) => known.has(id))
+  const rivals = commands.filter(({ id }) => id !== rollout.commandId)
+  const others = await findOthers(cx.fleet, rivals, rollout.version)
+  if (others.size === 0) return
+  const finished = await findFinishes(cx.fleet, rollout, others)
+  const later = [...others].filter(([id, at]) => at > (finished.get(id) ?? Number.NEGATIVE_INFINITY))
+  const names = await stillThere(
+    cx.fleet,
+    later.map(([id]) => id),
+  )
   if (names.length > 0) throw overtaken(names, rollout)
-}
-
-function isRival({ id, targets }: Command, rollout: RolloutReport): boolean {
-  return id !== rollout.commandId && targets <= READ_EVERY_INSTANCE
 }
 
 const RUNNING: readonly InvocationStatus[] = ['InProgress', 'Delayed', 'Cancelling']
 
-/** `finished`: when the rollout was done with the instance; null = it was not part of it, or nobody knows. */
-function isLater({ status, output, finishedAt }: Invocation, version: string, finished: Millis | null): boolean {
-  if (RUNNING.includes(status)) return true
-  const node = parseNodeStatus(output)
-  if (node?.version == null || node.version === version) return false
-  return finishedAt === null || finished === null || finishedAt > finished
+/**
+ * Instances to which one of these commands brought another version, and when by their own clock; never ending: it runs,
+ * or nobody knows. However many they are: a command that could have done so is rare, since most have long expired.
+ */
+async function findOthers(
+  fleet: Fleet,
+  commands: readonly Command[],
+  version: VersionId,
+): Promise<ReadonlyMap<string, Millis>> {
+  const others = new Map<string, Millis>()
+  for (const { id } of commands) {
+    for await (const { instanceId, status, output, finishedAt } of fleet.invocations(id)) {
+      const runs = RUNNING.includes(status)
+      const told = parseNodeStatus(output)?.version ?? version
+      if (!runs && told === version) continue
+      const at = runs ? Number.POSITIVE_INFINITY : (finishedAt ?? Number.POSITIVE_INFINITY)
+      others.set(instanceId, Math.max(at, others.get(instanceId) ?? at))
+    }
+  }
+  return others
+}
+
+/** When the rollout was done with these instances. Of a large fleet its report has only those with a problem. */
+async function findFinishes(
+  fleet: Fleet,
+  { commandId, targets, instances }: RolloutReport,
+  wanted: ReadonlyMap<string, Millis>,
+): Promise<ReadonlyMap<string, Millis>> {
+  const finishes = new Map<string, Millis>()
+  const add = ({ instanceId, finishedAt }: Pick<Invocation, 'instanceId' | 'finishedAt'>) => {
+    if (finishedAt !== null && wanted.has(instanceId)) finishes.set(instanceId, finishedAt)
+  }
+  if (instances.length >= targets) for (const instance of instances) add(instance)
+  else for await (const invocation of fleet.invocations(commandId)) add(invocation)
+  return finishes
+}
+
+/** 50 calls: an event function has a minute or two. */
+const MOST_ASKED = 2_500
+
+/** One that has left took its credential with it. */
+async function stillThere(fleet: Fleet, ids: readonly string[]): Promise<readonly string[]> {
+  if (ids.length === 0 || ids.length > MOST_ASKED) return ids
+  const known = await fleet.known(ids)
+  return ids.filter((id) => known.has(id))
 }
 
 function overtaken(names: readonly string[], { version }: RolloutReport): PullAuthError {

@@ -20,8 +20,8 @@ function word(version: string, after: number | null, status: Invocation['status'
 }
 
 /** The rollout itself, and one other command with these invocations. */
-function judge(invocations: readonly Invocation[], gone = false): Promise<void> {
-  const command = { status: 'Success', comment: '', document: 'reload', parameters: {}, targets: 1 }
+function judge(invocations: readonly Invocation[], { gone = false, targets = 1 } = {}): Promise<void> {
+  const command = { status: 'Success', comment: '', document: 'reload', parameters: {}, targets }
   const commands = ['ours', 'other'].map((id) => ({ ...command, id }) as unknown as Command)
   const fleet = {
     recent: async () => commands,
@@ -30,12 +30,14 @@ function judge(invocations: readonly Invocation[], gone = false): Promise<void> 
     },
     known: async (ids: readonly string[]) => new Set(gone ? [] : ids),
   } as unknown as Fleet
-  const instances = [{ instanceId: INSTANCE, finishedAt: FINISHED }]
-  const rollout = { commandId: 'ours', version: VERSION, instances } as unknown as RolloutReport
+  // The report of a large rollout has only those with a problem.
+  const instances = targets === 1 ? [{ instanceId: INSTANCE, finishedAt: FINISHED }] : []
+  const rollout = { commandId: 'ours', version: VERSION, targets, instances } as unknown as RolloutReport
   const plan = { document: 'reload', timeout: 1800 } as FleetPlan
   return refuseOvertaken({ fleet, clock: virtualClock() }, plan, rollout)
 }
 
+const LARGE = { targets: 50_000 }
 const cases: readonly [string, () => Promise<void>, 'refused' | 'fine'][] = [
   ['a later command brought another version', () => judge([word(OTHER, 1)]), 'refused'],
   ['another command is running just now', () => judge([{ ...word('-', null), status: 'InProgress' }]), 'refused'],
@@ -43,7 +45,14 @@ const cases: readonly [string, () => Promise<void>, 'refused' | 'fine'][] = [
   ['an earlier command brought another version', () => judge([word(OTHER, -1)]), 'fine'],
   ['a later command brought the same version', () => judge([word(VERSION, 1)]), 'fine'],
   ['a later command could not read the secret', () => judge([word('-', 1, 'Failed')]), 'fine'],
-  ['the instance has left the fleet since', () => judge([word(OTHER, 1)], true), 'fine'],
+  ['the instance has left the fleet since', () => judge([word(OTHER, 1)], { gone: true }), 'fine'],
+  ['a later command of 50,000 brought one another version', () => judge([word(OTHER, 1)], LARGE), 'refused'],
+  ['an earlier command of 50,000 brought another version', () => judge([word(OTHER, -1)], LARGE), 'fine'],
+  [
+    'of two other words about an instance the later one counts',
+    () => judge([word(OTHER, 1), word(OTHER, -1)]),
+    'refused',
+  ],
 ]
 for (const [name, judged, expected] of cases) {
   test(`${name}: ${expected}`, async () => {
