@@ -6,7 +6,7 @@ import { createEndpoints } from './endpoints.ts'
 import { ask } from './failure.ts'
 import { type AwsClient, createJsonClient, type Wire } from './json-api.ts'
 import { ServerClock } from './server-clock.ts'
-import { createTransport, type Limits } from './transport.ts'
+import { createTransport } from './transport.ts'
 import { traceHeaders, userAgentHeader } from './user-agent.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -26,7 +26,6 @@ export interface ClientOptions {
     readonly sessionToken?: string
   }
   /** For tests, which do not wait. */
-  readonly limits?: Limits
   sleep?(milliseconds: number): Promise<void>
   now?(): number
 }
@@ -46,7 +45,7 @@ export interface Clients {
 export function createClients(options: ClientOptions): Clients {
   const { only, proxyEnv = {} } = options
   const endpoints = createEndpoints({ region: options.region, ...(only === undefined ? {} : { only: only.endpoint }) })
-  const transport = createTransport(proxyEnv, options.limits)
+  const transport = createTransport(proxyEnv)
   const { region } = endpoints
   const wire: Wire = {
     endpoints,

@@ -2,6 +2,7 @@
 
 import type { Agent } from 'node:https'
 import { environmentIdentity, type IdentitySource } from './environment-credentials.ts'
+import { isTransient } from './failure.ts'
 
 export interface Caller {
   region(): Promise<string>
@@ -19,8 +20,24 @@ export function createIdentitySource(caller: Caller): IdentitySource {
     const keys = environmentIdentity()
     if (keys !== null) return keys
     chain ??= loadChain(caller)
-    return await (await chain)(options)
+    try {
+      return await (await chain)(options)
+    } catch (thrown) {
+      throw aboutCredentials(thrown)
+    }
   }
+}
+
+/**
+ * Whatever class STS or the file system gives it, what the chain fails with is about the credentials: an AccessDenied of
+ * AssumeRole says nothing of the call that was to be signed. Texts stay behind; they may quote what a program printed.
+ */
+function aboutCredentials(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || isTransient(thrown)) return thrown
+  const { name, code } = thrown as NodeJS.ErrnoException
+  const reason = name === 'Error' ? code : name
+  const own = name === 'CredentialsProviderError' || reason === undefined ? {} : { reason }
+  return Object.assign(new Error('There are no credentials.'), { name: 'CredentialsProviderError', ...own })
 }
 
 async function loadChain({ region, agent }: Caller): Promise<IdentitySource> {

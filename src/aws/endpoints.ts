@@ -50,7 +50,7 @@ export function createEndpoints(options: { readonly region?: string | undefined;
 }
 
 /** As the services' own endpoint rules say (aws/api-models-aws, `endpointRuleSet`), which a test asks for every Region. */
-export function regionalEndpoint(
+function regionalEndpoint(
   service: ServiceName,
   region: string,
   { fips, dual }: { readonly fips: boolean; readonly dual: boolean },

@@ -16,6 +16,8 @@ type Meaning = readonly [code: ErrorCode, message: string, hint: string]
 /** The parts of an SDK error that are safe to look at. Its message may quote a request and is used for two matches only. */
 interface SdkError extends Error {
   readonly code?: unknown
+  /** The class of what a source of credentials failed with (credentials.ts). */
+  readonly reason?: string
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string }
 }
 
@@ -107,8 +109,7 @@ function general(error: SdkError, asked: Asked): Meaning | undefined {
   const status = error.$metadata?.httpStatusCode ?? 0
   const what = `${asked.action.split(':')[1]} of ${asked.subject}`
   if (DENIED.has(name)) return denied(error, asked, what)
-  // ENOENT, EACCES: the file that holds a web identity token or a profile.
-  if (CREDENTIALS.has(name) || error.code === 'ENOENT' || error.code === 'EACCES') return credentials(name, what)
+  if (CREDENTIALS.has(name)) return credentials([name, error.reason ?? []].flat().join(': '), what)
   if (THROTTLES.has(name) || status === 429) {
     return [
       'AWS_THROTTLED',
@@ -116,10 +117,10 @@ function general(error: SdkError, asked: Asked): Meaning | undefined {
       'Wait a minute and run again; fewer runs at the same time help.',
     ]
   }
-  if (status >= 500 || isNetwork(error)) {
+  if (isNoAnswer(status) || isNetwork(error)) {
     return [
       'AWS_UNAVAILABLE',
-      `${what} had no usable answer (${status >= 500 ? `HTTP ${status}` : String(error.code ?? name)}).`,
+      `${what} had no usable answer (${isNoAnswer(status) ? `HTTP ${status}` : String(error.code ?? name)}).`,
       'Run again: every step finds out first what has taken effect. If it stays so, check Region, endpoint, proxy and the AWS status page.',
     ]
   }
@@ -141,6 +142,11 @@ function general(error: SdkError, asked: Asked): Meaning | undefined {
   return undefined
 }
 
+/** AWS redirects nobody: 3xx is a proxy or a portal. */
+function isNoAnswer(status: number): boolean {
+  return status >= 500 || (status >= 300 && status < 400)
+}
+
 /** Names the action that is missing; with a customer managed key it is often the key's. */
 function denied(error: SdkError, asked: Asked, what: string): Meaning {
   if (/\bkms\b/i.test(error.message)) {
@@ -157,10 +163,10 @@ function denied(error: SdkError, asked: Asked, what: string): Meaning {
   ]
 }
 
-function credentials(name: string, what: string): Meaning {
+function credentials(why: string, what: string): Meaning {
   return [
     'AWS_CREDENTIALS',
-    `${what} was not possible with the AWS credentials at hand (${name}).`,
+    `${what} was not possible with the AWS credentials at hand (${why}).`,
     'Check that credentials are set, of this account and partition, not expired, and that the clock is right; in a workflow, run aws-actions/configure-aws-credentials first, at a desk aws sso login.',
   ]
 }

@@ -92,9 +92,9 @@ async function tryOnce(wire: Wire, call: Call): Promise<Tried> {
   const { ahead } = wire.clock
   let [answer, identity]: [Answer | null, AwsIdentity | null] = [null, null]
   try {
+    const [url, region] = await Promise.all([wire.endpoints.of(call.service), wire.region()])
     identity = await wire.credentials()
-    const order = await sign(wire, call, identity)
-    answer = await wire.transport.post(order)
+    answer = await wire.transport.post(await sign(wire, call, { url, region, identity }))
     wire.clock.learn(answer.headers)
     return { output: understand(answer) }
   } catch (thrown) {
@@ -103,8 +103,13 @@ async function tryOnce(wire: Wire, call: Call): Promise<Tried> {
   }
 }
 
-async function sign(wire: Wire, { service, operation, body }: Call, identity: AwsIdentity) {
-  const [url, region] = await Promise.all([wire.endpoints.of(service), wire.region()])
+interface Signature {
+  readonly url: URL
+  readonly region: string
+  readonly identity: AwsIdentity
+}
+
+async function sign(wire: Wire, { service, operation, body }: Call, { url, region, identity }: Signature) {
   const signer = new SignatureV4({ service, region, credentials: identity, sha256: Sha256, applyChecksum: false })
   const request = {
     method: 'POST',
@@ -185,7 +190,7 @@ function parse(text: string): object | null {
 }
 
 /** Seconds since 1970 to a Date, by how all timestamps of these services are spelled; null is as good as absent. */
-export function revive(name: string, value: unknown): unknown {
+function revive(name: string, value: unknown): unknown {
   if (value === null) return undefined
   return typeof value === 'number' && /(?:Date|Time|After)$/.test(name) ? new Date(value * 1_000) : value
 }

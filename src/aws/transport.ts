@@ -4,14 +4,10 @@ import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, req
 import { Agent as HttpsAgent, request as requestTls } from 'node:https'
 import { withProxyProblem } from '../http.ts'
 
-export interface Limits {
-  readonly connectMs: number
-  /** From the start to the last byte of the answer. */
-  readonly answerMs: number
-}
-
-/** Without them a client waits for a connection and an answer for ever (facts, Secrets Manager section 6). */
-export const LIMITS: Limits = { connectMs: 2_000, answerMs: 5_000 }
+/** Without limits a client waits for a connection and an answer for ever (facts, Secrets Manager section 6). */
+const CONNECT_MS = 2_000
+/** From the start to the last byte of the answer. */
+const ANSWER_MS = 5_000
 
 /** Ten times the largest answer: a page of 50 invocations with all their output. */
 const LARGEST_ANSWER = 10 * 1024 * 1024
@@ -37,17 +33,14 @@ export interface Transport {
 }
 
 /** HTTPS_PROXY and NO_PROXY are read from `proxyEnv`; Node 24 follows them, older ones ignore them. */
-export function createTransport(
-  proxyEnv: Readonly<Record<string, string | undefined>> = {},
-  limits: Limits = LIMITS,
-): Transport {
+export function createTransport(proxyEnv: Readonly<Record<string, string | undefined>> = {}): Transport {
   const kept = { keepAlive: true, maxSockets: 50 }
   const agent = withProxyProblem(() => new HttpsAgent({ ...kept, proxyEnv: { ...proxyEnv } }))
   // Plain HTTP goes to emulators and doubles, never through a proxy.
   const plain = new HttpAgent(kept)
   return {
     agent,
-    post: (order) => post(order, order.url.protocol === 'https:' ? agent : plain, limits),
+    post: (order) => post(order, order.url.protocol === 'https:' ? agent : plain),
     destroy: () => {
       agent.destroy()
       plain.destroy()
@@ -55,7 +48,7 @@ export function createTransport(
   }
 }
 
-function post({ url, headers, body }: Order, agent: HttpAgent | HttpsAgent, limits: Limits): Promise<Answer> {
+function post({ url, headers, body }: Order, agent: HttpAgent | HttpsAgent): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const open = url.protocol === 'https:' ? requestTls : requestPlain
     const request = open(url, { method: 'POST', headers, agent })
@@ -70,8 +63,8 @@ function post({ url, headers, body }: Order, agent: HttpAgent | HttpsAgent, limi
         fail(Object.assign(new Error(`No ${what} within ${after} ms.`), { code: 'ETIMEDOUT' }))
         request.destroy()
       }, after)
-    const connecting = giveUp(limits.connectMs, 'connection')
-    const answering = giveUp(limits.answerMs, 'answer')
+    const connecting = giveUp(CONNECT_MS, 'connection')
+    const answering = giveUp(ANSWER_MS, 'answer')
     request.on('socket', (socket) => {
       if (!socket.connecting) clearTimeout(connecting)
       else socket.once('connect', () => clearTimeout(connecting))

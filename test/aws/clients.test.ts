@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { callerRegion, createClients } from '../../src/aws/clients.ts'
 import { createSecretStore } from '../../src/aws/secret-store.ts'
-import { LIMITS } from '../../src/aws/transport.ts'
 import { isCode } from '../../src/core/errors.ts'
 import { clientsOf, start } from './fixture.ts'
 
@@ -90,9 +89,22 @@ test('nobody at the endpoint is AWS_UNAVAILABLE', async (context) => {
   )
 })
 
-describe('a call ends', { concurrency: true }, () => {
-  test('after 2 s without a connection and 5 s without an answer', () => {
-    assert.deepEqual(LIMITS, { connectMs: 2_000, answerMs: 5_000 })
+describe('a call ends', () => {
+  const timedOut = (error: unknown) => isCode(error, 'AWS_UNAVAILABLE') && /ETIMEDOUT/.test(error.message)
+  const hurried = { ...US, sleep: async () => undefined }
+
+  test('and is AWS_UNAVAILABLE after three attempts without a connection, of 2 s each', async (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] })
+    let opened = 0
+    context.mock.method(Socket.prototype, 'connect', function (this: Socket) {
+      opened += 1
+      Object.assign(this, { connecting: true })
+      setImmediate(() => context.mock.timers.tick(2_000))
+      return this
+    })
+    const { secrets } = createClients({ ...hurried, only: { endpoint: 'http://127.0.0.1:1', ...KEYS } })
+    await assert.rejects(createSecretStore(secrets).describe('s'), timedOut)
+    assert.equal(opened, 3)
   })
 
   const hanging = [
@@ -100,16 +112,17 @@ describe('a call ends', { concurrency: true }, () => {
     ['an answer stays unfinished', (response: ServerResponse) => response.writeHead(200).write('{"ARN":')],
   ] as const
   for (const [what, answer] of hanging) {
-    test(`and is AWS_UNAVAILABLE when ${what}, after three attempts`, async (context) => {
+    test(`and is AWS_UNAVAILABLE when ${what}, after three attempts of 5 s each`, async (context) => {
+      context.mock.timers.enable({ apis: ['setTimeout'] })
       let asked = 0
       const endpoint = await listen(context, (_, response) => {
         asked += 1
         answer(response)
+        context.mock.timers.tick(4_999)
+        setImmediate(() => context.mock.timers.tick(1))
       })
-      const limits = { connectMs: 2_000, answerMs: 50 }
-      const { secrets } = createClients({ ...US, only: { endpoint, ...KEYS }, limits, sleep: async () => undefined })
-      const failed = (error: unknown) => isCode(error, 'AWS_UNAVAILABLE') && /ETIMEDOUT/.test(error.message)
-      await assert.rejects(createSecretStore(secrets).describe('s'), failed)
+      const { secrets } = createClients({ ...hurried, only: { endpoint, ...KEYS } })
+      await assert.rejects(createSecretStore(secrets).describe('s'), timedOut)
       assert.equal(asked, 3)
     })
   }
