@@ -88,3 +88,23 @@ if ! has_simulator; then
     tell 'no iam-simulate: npm cannot install it'
   fi
 fi
+
+# zizmor, and actionlint from its sources: what the Python index has under that name fetches a program from elsewhere.
+lint=.tools/lint
+wanted=test/deep/lint-requirements.txt
+actionlint=v1.7.12
+has_lint() { cmp -s $wanted $lint/installed.txt && $lint/bin/actionlint -version 2>/dev/null | grep -qx "$actionlint"; }
+if ! has_lint; then
+  rm -rf $lint
+  build=$(mktemp -d)
+  if python3 -m venv $lint && $lint/bin/pip install --quiet --disable-pip-version-check --requirement $wanted &&
+    GOPATH=$build/path GOCACHE=$build/cache GOFLAGS=-modcacherw GOBIN=$PWD/$lint/bin \
+      $lint/bin/go install github.com/rhysd/actionlint/cmd/actionlint@$actionlint 2>"$build/log"; then
+    cp $wanted $lint/installed.txt
+  else
+    rm -rf $lint
+    [ ! -e "$build/log" ] || tail -n 3 "$build/log" >&2
+    tell 'no linters of workflows: python3 has no venv, or pip or go cannot install'
+  fi
+  rm -rf "$build"
+fi
