@@ -100,6 +100,26 @@ locals {
     },
   ]
 
+  # Systems Manager looks at the alarm in a role of its own, which whoever first names an alarm makes.
+  uses_alarm = [{
+    Sid       = "AlarmRole"
+    Effect    = "Allow"
+    Action    = ["iam:CreateServiceLinkedRole"]
+    Resource  = ["${local.arn}:iam::${local.account}:role/aws-service-role/ssm.amazonaws.com/AWSServiceRoleForAmazonSSM"]
+    Condition = { StringEquals = { "iam:AWSServiceName" = ["ssm.amazonaws.com"] } }
+  }]
+
+  # A run looks and stops itself in its own role; a composite alarm cannot be seen with less than all.
+  obeys_alarm = [
+    { Sid = "Alarm", Effect = "Allow", Action = ["cloudwatch:DescribeAlarms"], Resource = ["*"] },
+    {
+      Sid      = "StopItself"
+      Effect   = "Allow"
+      Action   = ["ssm:StopAutomationExecution"]
+      Resource = ["${local.arn}:ssm:${local.here}:automation-execution/*"]
+    },
+  ]
+
   # Whoever follows a rollout to its end can end it too.
   interrupts = [
     { Sid = "CancelRollout", Effect = "Allow", Action = ["ssm:CancelCommand"], Resource = ["*"] },
@@ -131,6 +151,7 @@ locals {
     [{ Sid = "Document", Effect = "Allow", Action = ["ssm:DescribeDocument"], Resource = [local.document_arn] }],
     [for one in local.sends : one if !var.use_runbook],
     [for one in local.starts_runbook : one if var.use_runbook],
+    [for one in local.uses_alarm : one if local.has_alarm],
     local.watches,
     [for one in local.covers : one if local.has_cluster],
   )

@@ -39,6 +39,7 @@ resource "aws_iam_role_policy" "runbook_role" {
         Action   = ["sns:Publish"]
         Resource = [topic]
       } if topic != ""],
+      [for one in local.obeys_alarm : one if local.has_alarm],
     )
   })
 }

@@ -100,6 +100,12 @@ resource "aws_secretsmanager_secret_rotation" "rotation" {
     schedule_expression = var.rotation_schedule
     duration            = var.rotation_window
   }
+  lifecycle {
+    precondition {
+      condition     = local.makes_config || can(regex(":secretsmanager:${local.here}:secret:", var.stored_config_arn))
+      error_message = "The stored config must be in this account and, if it has replicas, this must be the Region of its primary."
+    }
+  }
   # Secrets Manager tries the function when it gets the schedule.
   depends_on = [aws_lambda_permission.rotate_permission, aws_secretsmanager_secret_version.initial_config]
 }

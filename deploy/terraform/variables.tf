@@ -169,6 +169,16 @@ variable "mode" {
   }
 }
 
+variable "rollout_alarm" {
+  type        = string
+  description = "fleet.alarm of the plan - the CloudWatch alarm that stops a rollout."
+  default     = ""
+  validation {
+    condition     = can(regex("^.{0,255}$", var.rollout_alarm))
+    error_message = "Must match the pattern of the template's parameter RolloutAlarm."
+  }
+}
+
 variable "use_runbook" {
   type        = bool
   description = "Rollouts are runs of an Automation runbook; the plan then has fleet.runbook with the role of this stack's outputs."

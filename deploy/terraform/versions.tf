@@ -33,6 +33,7 @@ locals {
   in_vpc       = length(var.subnet_ids) > 0
   has_workflow = var.github_repository != ""
   has_cluster  = var.cluster_name != ""
+  has_alarm    = var.rollout_alarm != ""
   makes_topic  = var.notification_topic_arn == ""
   topic_arn    = local.makes_topic ? aws_sns_topic.topic[0].arn : var.notification_topic_arn
 

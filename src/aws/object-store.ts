@@ -83,8 +83,7 @@ function failure(action: string, bucket: string, key: string, answer: HttpAnswer
   const message = `S3 did not do ${action} on s3://${bucket}/${key} (${said}).`
   const status = answer.kind === 'answer' ? answer.status : 0
   if (status === 403) {
-    const hint =
-      'Allow s3:GetObject, s3:PutObject and s3:ListBucket on it, and kms:GenerateDataKey and kms:Decrypt on its key.'
+    const hint = 'Allow s3:GetObject, s3:PutObject and s3:ListBucket on it, and kms:GenerateDataKey on its key.'
     return new PullAuthError('ACCESS_DENIED', message, hint)
   }
   if (status === 0 || status >= 500)

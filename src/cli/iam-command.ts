@@ -63,7 +63,7 @@ export const iam: CliCommand = {
 
 /** As `aws cloudformation deploy --parameter-overrides file://…` takes them. */
 function parametersResult(plan: Plan, settings: IamSettings, value: unknown): CommandResult {
-  const problem = stackProblem(plan, settings.name)
+  const problem = stackProblem(plan, settings, settings.name)
   if (problem !== null)
     throw usage(
       `The stack cannot carry out this plan: ${problem}.`,

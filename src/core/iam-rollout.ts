@@ -18,6 +18,7 @@ export function rolloutStatements(
   return [
     allow('Document', ['ssm:DescribeDocument'], described(account, fleet, follows)),
     ...(runbook === null ? sends(account, fleet) : starts(account, runbook, follows)),
+    ...(fleet.alarm === null ? [] : [usesAlarm(account)]),
     watches(),
     ...cancels,
     ...cluster(account, fleet.cluster),
@@ -34,7 +35,36 @@ function described(account: Account, { document, runbook }: FleetPlan, follows: 
 export function runbookStatements(account: Account, fleet: FleetPlan | null): Statement[] {
   const runbook = fleet?.runbook ?? null
   if (fleet === null || runbook === null) return []
-  return [...sends(account, fleet), watches(), ...asks(account, runbook), ...goesElsewhere(account, runbook)]
+  return [
+    ...sends(account, fleet),
+    watches(),
+    ...asks(account, runbook),
+    ...(fleet.alarm === null ? [] : obeysAlarm(account)),
+    ...goesElsewhere(account, runbook),
+  ]
+}
+
+/**
+ * Systems Manager looks at the alarm in a role of its own, which whoever first names an alarm makes: "the IAM principal that
+ * runs the command must have permission for the iam:createServiceLinkedRole action" (User Guide, Running commands).
+ */
+function usesAlarm(account: Account): Statement {
+  const service = 'ssm.amazonaws.com'
+  const role = iamArn(account, `role/aws-service-role/${service}/AWSServiceRoleForAmazonSSM`)
+  return allow('AlarmRole', ['iam:CreateServiceLinkedRole'], [role], {
+    StringEquals: { 'iam:AWSServiceName': [service] },
+  })
+}
+
+/**
+ * A run looks and stops itself in its own role (User Guide, Configure Automation to monitor CloudWatch alarms). Of every
+ * alarm, because a composite one cannot be seen with less (DescribeAlarms).
+ */
+function obeysAlarm(account: Account): Statement[] {
+  return [
+    allow('Alarm', ['cloudwatch:DescribeAlarms'], ['*']),
+    allow('StopItself', ['ssm:StopAutomationExecution'], [serviceArn(account, 'ssm', 'automation-execution/*')]),
+  ]
 }
 
 function asks(account: Account, { calendar, notify }: Runbook): Statement[] {

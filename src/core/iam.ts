@@ -57,6 +57,7 @@ export const ACTORS = [
   'operator-reload',
   'operator-retire',
   'operator-rollback',
+  'approver',
   'instance',
   'runbook',
   'scheduler',
@@ -74,12 +75,13 @@ export function policiesOf(plan: Plan, settings: IamSettings): Readonly<Partial<
     'react-function': ['The event function: starts and judges rollouts, retires.', reactFunction(cx), lambda],
     workflow: ['A workflow, where the secret has a rotation function.', asking(cx, true), trusted],
     'workflow-direct': ['A workflow that rotates by itself.', rotatingDirectly(cx, true), trusted],
-    'operator-status': ['A person: status and plan --live. Reads only.', readsStatus(cx), null],
+    'operator-status': ['A person: status, verify and plan --live. Reads only.', readsStatus(cx), null],
     'operator-rotate': ['A person: rotate, where the secret has a rotation function.', asking(cx, false), null],
     'operator-rotate-direct': ['A person: rotate, without a rotation function.', rotatingDirectly(cx, false), null],
     'operator-reload': ['A person: reload.', [...reads(cx), ...followUp(cx)], null],
     'operator-retire': ['A person: retire.', [...readsStatus(cx), ...outputs(cx), ...retires(cx, false)], null],
     'operator-rollback': ['A person: rollback.', [...reads(cx), ...writes(cx), ...followUp(cx)], null],
+    approver: ['A person whom fleet.runbook.approvers names.', approves(settings), null],
     instance: [
       'Each container instance, and what it starts when it boots.',
       instance(cx),
@@ -116,6 +118,8 @@ function isNeeded({ fleet, rotation }: Plan, actor: Actor): boolean {
     case 'operator-retire':
     case 'instance':
       return fleet !== null
+    case 'approver':
+      return (fleet?.runbook?.notify ?? null) !== null
     case 'runbook':
       return (fleet?.runbook ?? null) !== null
     case 'scheduler':
@@ -330,6 +334,12 @@ function asking(cx: Cx, github: boolean): Statement[] {
 
 function rotatingDirectly(cx: Cx, github: boolean): Statement[] {
   return [...reads(cx), ...writes(cx), ...mints(cx, github), ...(github ? followUp(cx, true) : outputs(cx))]
+}
+
+/** Of a run that waits: to see what it would do, and to answer. A run answers to nobody but the approvers that it was started with. */
+function approves(settings: IamSettings): Statement[] {
+  const runs = [serviceArn(settings, 'ssm', 'automation-execution/*')]
+  return allow('Runs', ['ssm:GetAutomationExecution', 'ssm:SendAutomationSignal'], runs)
 }
 
 /** Confined to secrets that this function rotates, whoever calls it (facts, Secrets Manager section 9). */

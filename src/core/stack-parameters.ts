@@ -47,12 +47,13 @@ function scheduleParameters({
 }
 
 function fleetParameters(fleet: NonNullable<Plan['fleet']>): Record<string, string> {
-  const { targets, cluster, mode, drain, runbook } = fleet
+  const { targets, cluster, mode, drain, alarm, runbook } = fleet
   return {
     FleetTagValues: (targets['tag:ecs-pull-auth'] ?? []).join(','),
     ClusterName: cluster?.replace(/^arn:.*\//, '') ?? '',
     Mode: mode,
     DrainSeconds: String(Math.min(drain, LONGEST_DELAY)),
+    RolloutAlarm: alarm ?? '',
     UseRunbook: String(runbook !== null),
     ApprovalTopicArn: runbook?.notify ?? '',
     CalendarName: runbook?.calendar?.replace(/^arn:.*\//, '') ?? '',
@@ -60,8 +61,21 @@ function fleetParameters(fleet: NonNullable<Plan['fleet']>): Record<string, stri
 }
 
 /** Why the stack cannot carry the plan out as it is; it could with changes of one's own. */
-export function stackProblem({ fleet }: Plan, name: string): string | null {
-  if (fleet === null) return null
+export function stackProblem({ secret, fleet }: Plan, account: Account, name: string): string | null {
+  return elsewhereProblem(secret, account) ?? (fleet === null ? null : fleetProblem(fleet, name))
+}
+
+/** The function rotates in its own account, and in the secret's primary Region (facts/secrets-manager-rotation.md section 6). */
+function elsewhereProblem(secret: string, { account, region }: Account): string | null {
+  const [, ownRegion = region, ownAccount = account] = /^arn:[^:]+:secretsmanager:([^:]+):([^:]+):/.exec(secret) ?? []
+  if (ownAccount !== account)
+    return `the stored config is in account ${ownAccount}, the stack in ${account}: deploy it where the secret is`
+  if (ownRegion !== region)
+    return `the stored config is in ${ownRegion}, the stack in ${region}: deploy it in the Region of the secret’s primary`
+  return null
+}
+
+function fleetProblem(fleet: NonNullable<Plan['fleet']>, name: string): string | null {
   const keys = Object.keys(fleet.targets)
   if (keys.join() !== 'tag:ecs-pull-auth')
     return `fleet.targets must be the tag ecs-pull-auth alone, not ${keys.join(', ')}`

@@ -56,6 +56,11 @@ const rollouts = [
   call('iam:PassRole', `arn:aws:iam::${ACCOUNT}:role/ecs-pull-auth-rollout`, {
     'iam:PassedToService': 'ssm.amazonaws.com',
   }),
+  call(
+    'iam:CreateServiceLinkedRole',
+    `arn:aws:iam::${ACCOUNT}:role/aws-service-role/ssm.amazonaws.com/AWSServiceRoleForAmazonSSM`,
+    { 'iam:AWSServiceName': 'ssm.amazonaws.com' },
+  ),
   ...watches,
   ...covers,
 ]
@@ -96,12 +101,15 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Actor, readonly IamCall[]>>> 
   'operator-reload': [...reads, ...rollouts, stops, ...outputs, ...root],
   'operator-retire': [...reads, ...watches, ...covers, ...outputs, ...root],
   'operator-rollback': [...reads, ...writes, ...rollouts, stops, ...outputs, ...root],
+  approver: [call('ssm:GetAutomationExecution', runs), call('ssm:SendAutomationSignal', runs)],
   instance: callsOf({ operation: 'GetSecretValue', input: { SecretId: SECRET, VersionStage: 'AWSCURRENT' } }, where),
   runbook: [
     ...sends,
     ...watches,
     call('ssm:GetCalendarState', arn('ssm', 'document/freeze')),
     call('sns:Publish', arn('sns', 'AutomationApproval')),
+    call('cloudwatch:DescribeAlarms'),
+    stops,
   ],
   scheduler: [...asks, call('sqs:SendMessage', arn('sqs', 'ecs-pull-auth-schedule-dead'))],
 }

@@ -77,6 +77,52 @@ describe('a provider asks for what its calls need', () => {
   }
 })
 
+describe('an s3 output asks for the object alone, and for its key through S3 alone', () => {
+  const bucket = `arn:aws:s3:::acme-${ACCOUNT}`
+  const object = `${bucket}/ecs.config`
+  const id = '0f8fad5b-d9cb-469f-a165-70867728950e'
+  const key = `arn:aws:kms:${REGION}:${ACCOUNT}:key/${id}`
+  const uses = (context: IamCall['context'] = {}) =>
+    [object, bucket].map((named) => ({
+      action: 'kms:GenerateDataKey',
+      resource: key,
+      context: {
+        'kms:ViaService': `s3.${REGION}.amazonaws.com`,
+        'kms:EncryptionContext:aws:s3:arn': named,
+        ...context,
+      },
+    }))
+  const calls = [
+    { action: 's3:GetObject', resource: object, context: {} },
+    { action: 's3:PutObject', resource: object, context: {} },
+    { action: 's3:ListBucket', resource: bucket, context: {} },
+  ]
+  const cases: readonly (readonly [string, string | null, readonly IamCall[]])[] = [
+    ['without a key of its own', null, []],
+    ['a key by its ARN', key, uses()],
+    ['a key by its id', id, uses()],
+    ['a key by its alias', 'alias/ecs', uses({ 'kms:ResourceAliases': ['alias/ecs'] })],
+  ]
+  for (const [what, kmsKey, used] of cases) {
+    test(what, async (t) => {
+      if (isMissing(t, { 'iam-simulate': hasSimulator() })) return
+      const output = {
+        kind: 's3',
+        uri: `s3://acme-${ACCOUNT}/ecs.config`,
+        ...(kmsKey === null ? {} : { kmsKey }),
+      }
+      const probe = 'registry.acme.com/acme/app:1'
+      const registries = { 'registry.acme.com': { provider: 'static', credential: 'prod/pull', probe } }
+      const value = { version: 1, secret: 'prod/ecs/agent-config', registries, outputs: [output] }
+      const statements =
+        policiesOf(readUnjudgedPlan(value, 'of this test', PROVIDERS), SETTINGS)['react-function']?.policy.Statement ??
+        []
+      const own = statements.filter(({ Sid }) => Sid.startsWith('OutputObject') || Sid === 'OutputBucket')
+      await needsAll('react-function', { Version: '2012-10-17', Statement: own }, [...calls, ...used])
+    })
+  }
+})
+
 /** Those that another provider's plan has not. */
 function providerStatements(plan: Plan): readonly Statement[] {
   const statements = policiesOf(plan, { ...SETTINGS, vpc: false })['rotate-function']?.policy.Statement ?? []
@@ -158,6 +204,7 @@ const OTHER_ACTIONS: Readonly<Record<string, readonly [string, string]>> = {
   ec2: ['ec2:TerminateInstances', `arn:aws:ec2:${REGION}:${ACCOUNT}:instance/i-0a11c0ffee0000001`],
   ecr: ['ecr:DeleteRepository', 'arn:aws:ecr:eu-west-1:123456789012:repository/acme/app'],
   'ecr-public': ['ecr-public:DeleteRepository', `arn:aws:ecr-public::${ACCOUNT}:repository/acme`],
+  cloudwatch: ['cloudwatch:DeleteAlarms', `arn:aws:cloudwatch:${REGION}:${ACCOUNT}:alarm:checkout-errors`],
   sts: ['sts:AssumeRole', `arn:aws:iam::${ACCOUNT}:role/admin`],
 }
 

@@ -83,6 +83,7 @@ export const MOST: Readonly<Record<string, string>> = {
   UseRunbook: 'true',
   ApprovalTopicArn: `arn:aws:sns:eu-central-1:${ACCOUNT}:AutomationApproval`,
   CalendarName: 'freeze',
+  RolloutAlarm: 'checkout-errors',
 }
 
 const NOTHING = Symbol('AWS::NoValue')

@@ -111,7 +111,7 @@ test('every action that the template grants is granted here, and no other', () =
   const actions = (text: string) =>
     [
       ...new Set(
-        [...text.matchAll(/\b(?:secretsmanager|kms|ssm|ecs|sts|lambda|logs|ec2|sqs|sns|iam):[A-Z]\w+/g)].map(
+        [...text.matchAll(/\b(?:secretsmanager|kms|ssm|ecs|sts|lambda|logs|ec2|sqs|sns|iam|cloudwatch):[A-Z]\w+/g)].map(
           ([action]) => action,
         ),
       ),

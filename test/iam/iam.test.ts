@@ -9,7 +9,7 @@ import { ACTORS, type ActorPolicies, policiesOf } from '../../src/core/iam.ts'
 import { readUnjudgedPlan } from '../../src/core/plan.ts'
 import { stackProblem } from '../../src/core/stack-parameters.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
-import { PLAN, PLAN_TEXT, SETTINGS } from './plan.ts'
+import { PLAN, PLAN_TEXT, SECRET, SETTINGS } from './plan.ts'
 
 const entry = { provider: 'static', credential: 'prod/ghcr/pull', probe: 'registry.acme.com/acme/app:1' }
 const least = { version: 1, secret: 'prod/ecs/agent-config', registries: { 'registry.acme.com': entry } }
@@ -30,12 +30,12 @@ test('a plan that needs all there is has every actor', () => {
 
 test('actors that a plan has no use for are left out', () => {
   const names = Object.keys(policiesOf(read(least), SETTINGS))
-  for (const actor of ['operator-reload', 'operator-retire', 'instance', 'runbook', 'scheduler'])
+  for (const actor of ['operator-reload', 'operator-retire', 'approver', 'instance', 'runbook', 'scheduler'])
     assert.ok(!names.includes(actor), actor)
 })
 
 test('no statement has a resource of everything, but for actions that know none', () => {
-  const free = /^(?:ssm:(?:List|Describe|Cancel)|ec2:|sts:GetWebIdentityToken)/
+  const free = /^(?:ssm:(?:List|Describe|Cancel)|ec2:|sts:GetWebIdentityToken|cloudwatch:DescribeAlarms)/
   for (const [actor, { policy }] of Object.entries(policiesOf(PLAN, SETTINGS))) {
     for (const { Action, Resource } of policy.Statement)
       if (Resource.includes('*')) for (const action of Action) assert.match(action, free, actor)
@@ -144,6 +144,18 @@ describe('what is refused, and why', () => {
       { parameters: true },
       /fleet\.targets must be the tag/,
     ],
+    [
+      'a stack in another account than the secret',
+      { ...least, secret: SECRET },
+      { parameters: true, account: '999988887777' },
+      /is in account 111122223333, the stack in 999988887777/,
+    ],
+    [
+      'a stack for a replica',
+      { ...least, secret: SECRET },
+      { parameters: true, region: 'eu-west-1' },
+      /is in eu-central-1, the stack in eu-west-1/,
+    ],
   ] as const
   for (const [what, plan, options, message] of cases) {
     test(what, async () => {
@@ -162,6 +174,6 @@ test('account and Region of the stored config’s ARN are known', async () => {
 })
 
 test('the plan of these tests is one that the stack carries out', () => {
-  assert.equal(stackProblem(PLAN, 'ecs-pull-auth'), null)
+  assert.equal(stackProblem(PLAN, SETTINGS, 'ecs-pull-auth'), null)
   assert.ok(PLAN_TEXT.length < 4_096)
 })

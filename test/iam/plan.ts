@@ -29,6 +29,8 @@ const value = {
   fleet: {
     targets: { 'tag:ecs-pull-auth': ['prod'] },
     cluster: 'prod',
+    canary: 1,
+    alarm: 'checkout-errors',
     runbook: {
       role: `arn:aws:iam::${ACCOUNT}:role/ecs-pull-auth-rollout`,
       approvers: ['on-call'],
