@@ -21,6 +21,12 @@ export interface Terminal {
   readonly live: boolean
   /** Asks a person; null: nobody is there to answer. */
   readonly confirm: ((question: string) => Promise<boolean>) | null
+  /** Asks a person for a line; an empty one at the end of input. null: nobody is there to answer. */
+  readonly ask: ((question: string) => Promise<string>) | null
+  /** Whether anything has this path. */
+  exists(path: string): boolean
+  /** Writes a file for everybody to read, and the folders above it. Without `replace` it must be new. Throws FILE_UNREADABLE. */
+  createFile(path: string, text: string, replace: boolean): void
   /** Throws FILE_UNREADABLE. `-` is standard input. */
   readFile(path: string): Buffer
   /** Replaces the file whole or not at all, mode 0600: it holds credentials. Throws FILE_UNREADABLE. */

@@ -5,6 +5,7 @@ import { explain, lint } from './config-commands.ts'
 import { demo } from './demo-command.ts'
 import { doctor } from './doctor-command.ts'
 import { iam } from './iam-command.ts'
+import { init } from './init-command.ts'
 import { reloadFleet, retireOld, rollback, rotateSecret, status } from './plan-commands.ts'
 import { plan } from './preview-command.ts'
 import { document, providers } from './print-commands.ts'
@@ -12,6 +13,7 @@ import { verify } from './verify-command.ts'
 
 export const COMMANDS: ReadonlyMap<string, CliCommand> = new Map([
   ['demo', demo],
+  ['init', init],
   ['lint', lint],
   ['explain', explain],
   ['verify', verify],

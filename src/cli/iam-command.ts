@@ -61,8 +61,13 @@ export const iam: CliCommand = {
   },
 }
 
-/** As `aws cloudformation deploy --parameter-overrides file://…` takes them. */
 function parametersResult(plan: Plan, settings: IamSettings, value: unknown): CommandResult {
+  const json = parameterList(plan, settings, value)
+  return { exit: 0, json, text: JSON.stringify(json, null, 2) }
+}
+
+/** As `aws cloudformation deploy --parameter-overrides file://…` takes them. Throws USAGE for a plan that the stack cannot carry out. */
+export function parameterList(plan: Plan, settings: IamSettings, value: unknown) {
   const problem = stackProblem(plan, settings, settings.name)
   if (problem !== null)
     throw usage(
@@ -90,8 +95,7 @@ function parametersResult(plan: Plan, settings: IamSettings, value: unknown): Co
           GithubContext: repository.context,
         }),
   }
-  const json = Object.entries(given).map(([ParameterKey, ParameterValue]) => ({ ParameterKey, ParameterValue }))
-  return { exit: 0, json, text: JSON.stringify(json, null, 2) }
+  return Object.entries(given).map(([ParameterKey, ParameterValue]) => ({ ParameterKey, ParameterValue }))
 }
 
 function textOf({ options }: CommandContext, name: string): string | null {

@@ -1,6 +1,20 @@
 /** Entry of `dist/cli.cjs`. */
 
-import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { PullAuthError } from '../core/errors.ts'
 import { runCli } from './run.ts'
@@ -19,19 +33,26 @@ function stopSignal(): AbortSignal {
   return made.signal
 }
 
-/** Anything but yes is no, also the end of input and Ctrl-C. */
-async function confirm(question: string): Promise<boolean> {
+/** One line from a person; the end of input and Ctrl-C are an empty one. */
+async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr })
-  const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('\n')))
+  const closed = new Promise<null>((resolve) => lines.once('close', () => resolve(null)))
   lines.once('SIGINT', () => lines.close())
   try {
-    const answer = await Promise.race([lines.question(`${question} [y/N] `), closed])
-    if (answer === '\n') process.stderr.write(answer)
-    return /^y(?:es)?$/i.test(answer.trim())
+    const answer = await Promise.race([lines.question(question), closed])
+    if (answer === null) process.stderr.write('\n')
+    return answer ?? ''
   } finally {
     lines.close()
   }
 }
+
+/** Anything but yes is no. */
+async function confirm(question: string): Promise<boolean> {
+  return /^y(?:es)?$/i.test((await ask(`${question} [y/N] `)).trim())
+}
+
+const isAttended = process.stdin.isTTY && process.stderr.isTTY
 
 // On Node 20 the SDK warns of its own later releases; the one in this bundle is pinned and runs there.
 process.removeAllListeners('warning')
@@ -51,7 +72,18 @@ void runCli({
   err: (text) => process.stderr.write(text),
   colour: (name, text) => (coloured ? `\u001b[${CODES[name]}m${text}\u001b[0m` : text),
   live: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
-  confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : null,
+  confirm: isAttended ? confirm : null,
+  ask: isAttended ? ask : null,
+  exists: isThere,
+  createFile: (path, text, replace) => {
+    try {
+      mkdirSync(dirname(path), { recursive: true })
+      if (replace && existsSync(path)) replaceFile(realpathSync(path), Buffer.from(text), 0o644)
+      else writeFileSync(path, text, { flag: 'wx', mode: 0o644 })
+    } catch {
+      throw unwritable(path)
+    }
+  },
   readFile: (path) => {
     try {
       return readFileSync(path === '-' ? 0 : path)
@@ -65,23 +97,37 @@ void runCli({
   },
   writeFile: (path, content) => {
     try {
-      replaceFile(realpathSync(path), content)
+      replaceFile(realpathSync(path), content, 0o600)
     } catch {
-      throw new PullAuthError(
-        'FILE_UNREADABLE',
-        `${path} cannot be written.`,
-        'Check its permissions and those of its folder.',
-      )
+      throw unwritable(path)
     }
   },
 }).then((code) => {
   process.exitCode = code
 })
 
-function replaceFile(path: string, content: Uint8Array): void {
+/** A link that leads nowhere is there too. What cannot be looked at cannot be written either, which says more. */
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function unwritable(path: string): PullAuthError {
+  return new PullAuthError(
+    'FILE_UNREADABLE',
+    `${path} cannot be written.`,
+    'Check its permissions and those of its folder.',
+  )
+}
+
+function replaceFile(path: string, content: Uint8Array, mode: number): void {
   const temporary = `${path}.ecs-pull-auth-${process.pid}`
   try {
-    const file = openSync(temporary, 'wx', 0o600)
+    const file = openSync(temporary, 'wx', mode)
     writeSync(file, content)
     fsyncSync(file)
     closeSync(file)
