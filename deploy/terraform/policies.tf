@@ -120,8 +120,14 @@ locals {
     },
   ]
 
-  # Whoever follows a rollout to its end can end it too.
-  interrupts = [
+  # Whoever follows a rollout to its end looks for its runbook before, and can end it.
+  follows = [
+    {
+      Sid      = "RunbookDocument"
+      Effect   = "Allow"
+      Action   = ["ssm:DescribeDocument"]
+      Resource = ["${local.arn}:ssm:${local.here}:document/${var.name}-rollout"]
+    },
     { Sid = "CancelRollout", Effect = "Allow", Action = ["ssm:CancelCommand"], Resource = ["*"] },
     {
       Sid      = "StopRuns"

@@ -65,6 +65,8 @@ const rollouts = [
   ...covers,
 ]
 const stops = call('ssm:StopAutomationExecution', runs)
+/** Of whoever looks for the runbook before, and may end its run. */
+const follows = [call('ssm:DescribeDocument', arn('ssm', 'document/ecs-pull-auth-rollout')), stops]
 
 /** Lambda's own calls with a function's role: its log, its network, its queues. */
 function asFunction(name: string, queues: readonly string[]): readonly IamCall[] {
@@ -93,14 +95,14 @@ const asks = on(SECRET, 'RotateSecret')
 export const HAND_WRITTEN: Readonly<Partial<Record<Actor, readonly IamCall[]>>> = {
   'rotate-function': [...reads, ...writes, ...root, identity, ...asFunction('rotate', [])],
   'react-function': [...reads, ...rollouts, ...outputs, ...root, ...asFunction('react', ['current', 'ended'])],
-  workflow: [...reads, ...asks, ...rollouts, stops, ...outputs, ...root],
-  'workflow-direct': [...reads, ...writes, ...root, ...rollouts, stops, ...outputs],
+  workflow: [...reads, ...asks, ...rollouts, ...follows, ...outputs, ...root],
+  'workflow-direct': [...reads, ...writes, ...root, ...rollouts, ...follows, ...outputs],
   'operator-status': [...reads, ...watches, ...covers],
   'operator-rotate': [...reads, ...asks, ...outputs],
   'operator-rotate-direct': [...reads, ...writes, ...root, identity, ...outputs],
-  'operator-reload': [...reads, ...rollouts, stops, ...outputs, ...root],
+  'operator-reload': [...reads, ...rollouts, ...follows, ...outputs, ...root],
   'operator-retire': [...reads, ...watches, ...covers, ...outputs, ...root],
-  'operator-rollback': [...reads, ...writes, ...rollouts, stops, ...outputs, ...root],
+  'operator-rollback': [...reads, ...writes, ...rollouts, ...follows, ...outputs, ...root],
   approver: [call('ssm:GetAutomationExecution', runs), call('ssm:SendAutomationSignal', runs)],
   instance: callsOf({ operation: 'GetSecretValue', input: { SecretId: SECRET, VersionStage: 'AWSCURRENT' } }, where),
   runbook: [
