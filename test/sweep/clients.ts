@@ -75,8 +75,9 @@ function describe(name: string, { VersionStage, VersionStages, VersionId, Client
 
 /** The SDK hands out Date objects. */
 function withDates(answer: Json): Json {
-  const { Commands, CommandInvocations } = answer
+  const { Commands, CommandInvocations, AutomationExecutionMetadataList: runs } = answer
   if (Array.isArray(Commands)) return { ...answer, Commands: Commands.map(dated) }
+  if (Array.isArray(runs)) return { ...answer, AutomationExecutionMetadataList: runs.map(dated) }
   if (!Array.isArray(CommandInvocations)) return dated(answer)
   const invocations = CommandInvocations.map((invocation: Json) => {
     const plugins = invocation['CommandPlugins']

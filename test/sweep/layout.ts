@@ -1,7 +1,7 @@
 /** What is rotated and where it runs: the registries, the plan, the stored config as it is at first, the instances. */
 
 import { type Plan, readPlan } from '../../src/core/plan.ts'
-import type { Millis, VersionId } from '../../src/core/ports.ts'
+import type { JsonValue, Millis, VersionId } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { mergeEntries, readStoredConfig } from '../../src/core/stored-config.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
@@ -14,6 +14,7 @@ export const KEPT = { name: 'prod/kept/pull', username: 'keeper', password: `${M
 export const GITLAB = '127.0.0.1:8080'
 export const IMAGE = 'acme/app:stable'
 export const DOCUMENT = 'ecs-pull-auth-reload'
+export const RUNBOOK = 'ecs-pull-auth-rollout'
 export const FIRST_VERSION = uuid('f', 1) as VersionId
 const KEPT_KEY = '127.0.0.3:5000'
 const HOUR: Millis = 3_600_000
@@ -35,6 +36,8 @@ export const CONTENT = JSON.stringify({
   ],
 })
 
+type JsonObject = Readonly<Record<string, JsonValue>>
+
 export interface Layout {
   readonly plan: Plan
   /** Registry keys whose tokens are minted; the first tokens have the ids 1, 2 and so on. */
@@ -48,19 +51,20 @@ export interface Layout {
   readonly instances: readonly string[]
 }
 
-function layout(minted: readonly string[], instances: number, hours: number): Layout {
+/** `fleet`: over the part of the plan. */
+function layout(minted: readonly string[], instances: number, hours: number, fleet: JsonObject = {}): Layout {
   const life = hours * HOUR
   return {
     minted,
     managed: [...minted, KEPT_KEY],
     life,
-    plan: planOf(minted, hours),
+    plan: planOf(minted, hours, fleet),
     firstText: firstText(minted, START + life),
     instances: Array.from({ length: instances }, (_, at) => `i-0a11c0ffee${String(at + 1).padStart(7, '0')}`),
   }
 }
 
-function planOf(minted: readonly string[], hours: number): Plan {
+function planOf(minted: readonly string[], hours: number, more: JsonObject): Plan {
   const byGitlab = minted.map((key) => [
     key,
     {
@@ -73,7 +77,13 @@ function planOf(minted: readonly string[], hours: number): Plan {
     },
   ])
   const kept = { provider: 'static', credential: KEPT.name, probe: `${KEPT_KEY}/${IMAGE}` }
-  const fleet = { targets: { 'tag:ecs-pull-auth': ['prod'] }, maxConcurrency: '2', jitter: '1s', timeout: '30m' }
+  const fleet = {
+    targets: { 'tag:ecs-pull-auth': ['prod'] },
+    maxConcurrency: '2',
+    jitter: '1s',
+    timeout: '30m',
+    ...more,
+  }
   const registries = { ...Object.fromEntries(byGitlab), [KEPT_KEY]: kept }
   return readPlan({ version: 1, secret: SECRET, registries, fleet }, 'of the sweep', PROVIDERS)
 }
@@ -105,5 +115,10 @@ export function uuid(kind: string, n: number): string {
   return `${kind.repeat(8)}-0000-4000-8000-${String(n).padStart(12, '0')}`
 }
 
-export const SMALL: Layout = layout(['127.0.0.2:5000'], 3, 12)
+const ROLE = 'arn:aws:iam::111122223333:role/ecs-pull-auth-rollout'
+const REGISTRY = ['127.0.0.2:5000']
+
+export const CANARY: Layout = layout(REGISTRY, 3, 12, { canary: 1 })
+export const WITH_RUNBOOK: Layout = layout(REGISTRY, 3, 12, { canary: 1, runbook: { role: ROLE, name: RUNBOOK } })
+export const SMALL: Layout = layout(REGISTRY, 3, 12)
 export const LARGE: Layout = layout(['127.0.0.2:5000', '127.0.0.5:5000'], 20, 24)

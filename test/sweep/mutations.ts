@@ -27,16 +27,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'revoke the old credential when the new one is promoted',
     find: `      })
-      return
-    } catch (error) {
-      if (!isCode(error, 'LABEL_MOVED', 'AWS_UNAVAILABLE')) throw error`,
+      return measurePromotion(cx, entries)
+    } catch (error) {`,
     replace: `      })
       const { text } = await cx.store.read(secret.arn, { version: attempt.version })
       for (const { provider, handle } of stateOf(readStoredConfig(text, secret.name))?.superseded ?? [])
         await cx.providers.get(provider)?.revoke?.(providerContext(cx), handle, attempt.plan.registries.map(({ config }) => config))
-      return
-    } catch (error) {
-      if (!isCode(error, 'LABEL_MOVED', 'AWS_UNAVAILABLE')) throw error`,
+      return measurePromotion(cx, entries)
+    } catch (error) {`,
     caughtBy: ['I2'],
   },
   {
@@ -65,8 +63,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'take an unclear answer of the registry for a pull',
-    find: "if (proof.verdict === 'pull-ok') return null",
-    replace: "if (proof.verdict === 'pull-ok' || proof.verdict === 'unknown') return null",
+    find: "return verdict === 'pull-ok' || (verdict",
+    replace: "return verdict === 'pull-ok' || verdict === ('unknown' as Verdict) || (verdict",
     caughtBy: ['I1'],
   },
   {
@@ -146,6 +144,18 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'credentials: [...unnecessary(versions), ...orphans],',
     replace: 'credentials: [...unnecessary(versions), ...orphans.slice(0, 0)],',
     caughtBy: ['leak'],
+  },
+  {
+    name: 'reload the rest whatever became of the canary',
+    find: 'if (!first.canary || usesRunbook(plan) || !hasPassed(first, plan)) return first',
+    replace: 'if (!first.canary || usesRunbook(plan) || plan.canary === null) return first',
+    caughtBy: ['canary'],
+  },
+  {
+    name: 'start another run of the runbook at each event',
+    find: 'const token = earlier === null ? versionIdFrom(secret, version) : versionIdFrom(secret, version, earlier.id)',
+    replace: 'const token = versionIdFrom(secret, version, String(cx.clock.now()))',
+    caughtBy: ['I6'],
   },
   {
     name: 'print a credential',

@@ -1,6 +1,7 @@
 /** What is going on when faults strike, and what a later, clean rotation is in the same world. */
 
 import type { Millis } from '../../src/core/ports.ts'
+import { CANARY, type Layout, WITH_RUNBOOK } from './layout.ts'
 import type { Setup, SweepWorld } from './world.ts'
 
 export interface Scenario {
@@ -8,6 +9,8 @@ export interface Scenario {
   readonly setup: Pick<Setup, 'functions' | 'attempts' | 'retryAfter' | 'seed'>
   /** How long after its start the next clean rotation begins. */
   readonly interval: Millis
+  /** Default: SMALL. */
+  readonly layout?: Layout
   /** Begins everything; nothing is awaited that only time brings. */
   start(world: SweepWorld): void
   /** How the world rotates when nothing is wrong. */
@@ -101,6 +104,38 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       act(world)
       later(world, 1_000, () => world.edit())
     },
+    clean: 'action',
+  },
+  j: {
+    title: 'a scheduled rotation that reloads a canary first',
+    setup: withFunctions,
+    layout: CANARY,
+    interval: 4 * HOUR,
+    start: schedule,
+    clean: 'schedule',
+  },
+  k: {
+    title: 'an Action that reloads a canary first',
+    setup: without,
+    layout: CANARY,
+    interval: 4 * HOUR,
+    start: act,
+    clean: 'action',
+  },
+  l: {
+    title: 'a scheduled rotation whose fleet a runbook reloads, a canary first',
+    setup: withFunctions,
+    layout: WITH_RUNBOOK,
+    interval: 4 * HOUR,
+    start: schedule,
+    clean: 'schedule',
+  },
+  m: {
+    title: 'an Action whose fleet a runbook reloads, a canary first',
+    setup: without,
+    layout: WITH_RUNBOOK,
+    interval: 4 * HOUR,
+    start: act,
     clean: 'action',
   },
 }

@@ -30,7 +30,7 @@ export async function runSchedule(
 ): Promise<Outcome> {
   const scenario = SCENARIOS[name]
   if (scenario === undefined) throw new Error(`There is no scenario ${name}.`)
-  const world = new SweepWorld({ ...scenario.setup, layout: SMALL, strikes: planned(strikes), tell })
+  const world = new SweepWorld({ ...scenario.setup, layout: scenario.layout ?? SMALL, strikes: planned(strikes), tell })
   const begun = world.timeline.now()
   scenario.start(world)
   await world.rest()

@@ -8,7 +8,7 @@ import type { Ledger } from './ledger.ts'
 import type { Node } from './node.ts'
 import type { Timeline } from './timeline.ts'
 
-export type PromiseName = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'leak' | 'defect'
+export type PromiseName = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'canary' | 'leak' | 'defect'
 
 export interface Violation {
   readonly promise: PromiseName
@@ -123,6 +123,18 @@ export class Watch {
   /** The command has taken effect. */
   sent(who: string, comment: string): void {
     this.#sent.add(`${who} ${comment}`)
+  }
+
+  /** Everybody is reloaded: not before the canary, which is the first instance, has run the version. */
+  sentToAll(version: string): void {
+    const [canary] = this.#parts.nodes
+    if (canary?.versions.includes(version) === false)
+      this.broken('canary', `everybody is reloaded, and the canary never ran ${version}`)
+  }
+
+  /** A version's rollout is one run at a time, however often its event comes. */
+  started(version: string, running: number): void {
+    if (running > 1) this.broken('I6', `${running} runs of the runbook at once for ${version}`)
   }
 
   /** Anything that somebody else may read: searched at the end. */

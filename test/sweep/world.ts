@@ -3,14 +3,17 @@
  * shipped functions, job, provider and pull verifier between them. No socket, no chance, no wall clock.
  */
 
+import { shippedRunbook } from '../../deploy/make-runbook.mjs'
 import { type BatchResponse, createReactHandler } from '../../lambda/react-handler.ts'
 import { createRotateHandler, type LambdaWorld } from '../../lambda/rotate-handler.ts'
+import { createAutomation } from '../../src/aws/automation.ts'
 import { createFleet } from '../../src/aws/fleet.ts'
 import type { AwsClient } from '../../src/aws/json-api.ts'
 import { createSecretStore } from '../../src/aws/secret-store.ts'
 import { asPullAuthError } from '../../src/core/errors.ts'
 import { type JobPorts, type JobReport, runJob } from '../../src/core/job.ts'
 import { mintLabel } from '../../src/core/mint-label.ts'
+import { rolloutSeconds } from '../../src/core/plan-rollout.ts'
 import type { Journal, Millis, VersionId } from '../../src/core/ports.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
 import { createPullVerifier } from '../../src/registries/verify.ts'
@@ -21,7 +24,7 @@ import type { RotationEvent, StoredSecret } from '../aws/stored-secret.ts'
 import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
 import { type AwsEvent, World } from '../aws/world.ts'
 import { createGitlab, type DeployToken } from '../doubles/gitlab.ts'
-import { noAutomation, noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
+import { noCluster, noIdentity, noObjects } from '../doubles/no-identity.ts'
 import { createRegistry, type Registry } from '../doubles/registry.ts'
 import { SERVICE } from '../doubles/token-service.ts'
 import { Calls, Invocation } from './calls.ts'
@@ -37,6 +40,7 @@ import {
   KEPT,
   type Layout,
   ROOT,
+  RUNBOOK,
   SECRET,
   tokenText,
   uuid,
@@ -120,6 +124,7 @@ export class SweepWorld {
       runner: { run: ({ instanceId, env }) => this.#node(instanceId).run(env) },
     })
     this.#ssm.publishDocument(DOCUMENT, CONTENT)
+    this.#ssm.automation.publish(RUNBOOK, shippedRunbook())
     this.#operations = this.#watched({ ...this.#secrets.operations(), ...this.#ssm.operations() })
     this.nodes = ids.map((id) => {
       const parts = {
@@ -136,7 +141,7 @@ export class SweepWorld {
       ledger,
       nodes: this.nodes,
       managed: layout.managed,
-      leastLife: (layout.plan.fleet?.timeout ?? 0) * 1000,
+      leastLife: rolloutSeconds(layout.plan.fleet) * 1000,
       textAt: (label) => this.stored.text(label),
     })
     this.#sites = this.#openSites()
@@ -343,7 +348,7 @@ export class SweepWorld {
       readSecret: secretReader(store, clock),
       objects: noObjects,
       cluster: noCluster,
-      automation: noAutomation,
+      automation: createAutomation(client as unknown as AwsClient),
       ...noIdentity,
     }
   }
@@ -377,14 +382,15 @@ export class SweepWorld {
     return node
   }
 
-  /** EventBridge: the two rules of docs/lambda.md. */
+  /** EventBridge: the rules of docs/lambda.md. */
   async #hear(event: AwsEvent): Promise<void> {
     if (!this.#setup.functions) return
     const { 'detail-type': type, detail } = event
     const moved = type === 'Secret Label Updated' && detail['labelUpdated'] === 'AWSCURRENT'
     const first = detail['versionId'] === FIRST_VERSION
     const command = type === 'EC2 Command Status-change Notification' && detail['document-name'] === DOCUMENT
-    if ((moved && !first && event.resources[0] === this.stored.arn) || command) await this.#queue.deliver(event)
+    const run = type === 'EC2 Automation Execution Status-change Notification' && detail['Definition'] === RUNBOOK
+    if ((moved && !first && event.resources[0] === this.stored.arn) || command || run) await this.#queue.deliver(event)
   }
 
   /** Tells the watch when AWSCURRENT has moved, whoever asked for it. */
@@ -395,9 +401,11 @@ export class SweepWorld {
         secretMembers,
         run: (input, call) => {
           const before = this.labelHolder('AWSCURRENT')
-          if (name === 'SendCommand') this.watch.printed(JSON.stringify(input))
+          if (name === 'SendCommand' || name === 'StartAutomationExecution') this.watch.printed(JSON.stringify(input))
           if (name === 'SendCommand') this.watch.sent(call.caller, String(input['Comment']))
+          if (name === 'SendCommand') this.#beforeSending(String(input['Comment']))
           const answer = run(input, call)
+          if (name === 'StartAutomationExecution') this.#afterStarting(input)
           const after = this.labelHolder('AWSCURRENT')
           const human = call.caller === 'somebody'
           if (after !== undefined && after !== before && !human)
@@ -409,10 +417,27 @@ export class SweepWorld {
     return Object.fromEntries(entries)
   }
 
-  #run(name: string, input: Json): void {
+  #beforeSending(comment: string): void {
+    const [, version] = /^ecs-pull-auth (\S+)$/.exec(comment) ?? []
+    if (version !== undefined && this.#setup.layout.plan.fleet?.canary !== null) this.watch.sentToAll(version)
+  }
+
+  #afterStarting({ Parameters }: Json): void {
+    const version = versionOf(Parameters)
+    const runs = this.#ssm.automation.runs().map((id) => this.#runOf(id))
+    const same = runs.filter((run) => versionOf(run['Parameters']) === version)
+    this.watch.started(version, same.filter((run) => RUNS.has(String(run['AutomationExecutionStatus']))).length)
+  }
+
+  #runOf(id: string): Json {
+    const answer = this.#run('GetAutomationExecution', { AutomationExecutionId: id })
+    return (answer as { readonly AutomationExecution: Json }).AutomationExecution
+  }
+
+  #run(name: string, input: Json): unknown {
     const operation = this.#operations[name]
     if (operation === undefined) throw new Error(`The double has no operation ${name}.`)
-    void operation.run(input, { stale: false, caller: 'somebody' })
+    return operation.run(input, { stale: false, caller: 'somebody' })
   }
 
   #openSites(): ReadonlyMap<string, Site> {
@@ -457,6 +482,12 @@ export class SweepWorld {
     })
     return new Map([[GITLAB, gitlabSite], ...managed.map((key): [string, Site] => [key, registrySite()])])
   }
+}
+
+const RUNS: ReadonlySet<string> = new Set(['Pending', 'InProgress', 'Waiting', 'Cancelling'])
+
+function versionOf(parameters: unknown): string {
+  return String((parameters as { readonly versionId?: readonly string[] } | undefined)?.versionId?.[0])
 }
 
 /** All that a shell could print of an error. */
