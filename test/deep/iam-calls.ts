@@ -44,6 +44,15 @@ export function callsOf(
           ),
         ),
       ]
+    case 'GetParameter':
+      return [call('ssm:GetParameter', arn('ssm', `parameter${input['Name']}`))]
+    case 'StartAutomationExecution':
+      return startCalls(input, { ...where, arn })
+    case 'GetAutomationExecution':
+    case 'StopAutomationExecution':
+      return [call(`ssm:${operation}`, arn('ssm', `automation-execution/${input['AutomationExecutionId']}`))]
+    case 'DescribeAutomationExecutions':
+      return [call(`ssm:${operation}`)]
     case 'DescribeDocument':
       return [call('ssm:DescribeDocument', arn('ssm', `document/${input['Name']}`))]
     case 'ListCommands':
@@ -61,6 +70,29 @@ export function callsOf(
     default:
       throw new Error(`No permission is known for ${operation}.`)
   }
+}
+
+/** Whoever starts a run passes its role on, and has the role made in which Systems Manager looks at an alarm. */
+function startCalls(
+  input: RecordedRequest['input'],
+  { account, arn }: Where & { arn(service: string, resource: string): string },
+): readonly IamCall[] {
+  const service = 'ssm.amazonaws.com'
+  const { AutomationAssumeRole: [role = ''] = [] } = input['Parameters'] as { AutomationAssumeRole?: string[] }
+  const alarm = {
+    action: 'iam:CreateServiceLinkedRole',
+    resource: `arn:aws:iam::${account}:role/aws-service-role/${service}/AWSServiceRoleForAmazonSSM`,
+    context: { 'iam:AWSServiceName': service },
+  }
+  return [
+    {
+      action: 'ssm:StartAutomationExecution',
+      resource: arn('ssm', `automation-definition/${input['DocumentName']}:$DEFAULT`),
+      context: {},
+    },
+    { action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': service } },
+    ...(input['AlarmConfiguration'] === undefined ? [] : [alarm]),
+  ]
 }
 
 function secretCalls(operation: string, input: RecordedRequest['input'], where: Where): readonly IamCall[] {

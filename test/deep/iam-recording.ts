@@ -1,17 +1,20 @@
 /** Every actor does its work once, with the shipped bundles against the doubles: what each asked AWS for. */
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Actor } from '../../src/core/iam.ts'
 import { type Plan, readUnjudgedPlan } from '../../src/core/plan.ts'
 import { parsePlanText } from '../../src/plan-text.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
+import { ROOT } from '../deploy/stack.ts'
 import { actionStep } from '../e2e/action.ts'
 import { cliCommand } from '../e2e/cli.ts'
 import { FUNCTION_ARN, isForReact } from '../e2e/function-story.ts'
 import { asJson, gitlabPlan, rotatedByGitlab } from '../e2e/plans.ts'
 import { type LambdaFunction, startFunction } from '../e2e/runtime-api.ts'
-import { SECRET, type Stage, setStage, TAG } from '../e2e/stage.ts'
+import { ALLOWED, SECRET, type Stage, setStage, TAG } from '../e2e/stage.ts'
 import { SETTINGS } from '../iam/plan.ts'
 import { callsOf, type Where } from './iam-calls.ts'
 import type { IamCall } from './iam-simulate.ts'
@@ -41,9 +44,7 @@ outputs:
   const calls: Calls = {}
   let from = 0
   const take = (actor: Actor, who: keyof Stage['identities']) => {
-    const { name } = stage.identities[who]
-    const own = stage.aws.requests.slice(from).filter(({ caller }) => caller === name)
-    calls[actor] = [...(calls[actor] ?? []), ...own.flatMap((request) => callsOf(request, whereOf(stage)))]
+    calls[actor] = [...(calls[actor] ?? []), ...callsBy(stage, who, from)]
   }
   const act = async (actor: Actor, work: () => Promise<{ exitCode: number | null; stderr: string }>) => {
     from = stage.aws.requests.length
@@ -81,6 +82,63 @@ outputs:
   take('react-function', 'react')
   addUnrecorded(calls, stage)
   return { plan: readUnjudgedPlan(parsePlanText(text, file), file, PROVIDERS), calls }
+}
+
+/** A plan with a runbook, kept in a parameter: a person rolls out and looks, a workflow has it done, and so do the functions. */
+export async function recordRunbookCalls(t: TestContext): Promise<{ plan: Plan; calls: Calls }> {
+  const running = new Map<string, LambdaFunction>()
+  const automation = ['Start', 'Get', 'Stop'].map((verb) => `ssm:${verb}AutomationExecution`)
+  const also = [...automation, 'ssm:DescribeAutomationExecutions', 'ssm:GetParameter']
+  const stage: Stage = await setStage(t, {
+    config: rotatedByGitlab,
+    operatorMay: [...ALLOWED.operator, ...also],
+    functionsMay: also,
+    invokeLambda: async (_, event) => {
+      const { error } = (await running.get('rotate')?.invoke(event)) ?? { error: null }
+      return error === null ? {} : { error: error.errorMessage }
+    },
+    onEvent: async (event) => {
+      if (isForReact(event) || event['detail-type'].startsWith('EC2 Automation'))
+        await running.get('react')?.invoke(event)
+    },
+  })
+  stage.aws.ssm.automation.publish('ecs-pull-auth-rollout', readFileSync(join(ROOT, 'deploy/runbook.json'), 'utf8'))
+  const role = `arn:aws:iam::${stage.aws.account}:role/ecs-pull-auth-rollout`
+  const text = `${gitlabPlan(stage).trimEnd()}\n  canary: 1\n  alarm: checkout-errors\n  runbook: { role: '${role}' }\n`
+  const file = stage.file('ecs-pull-auth.yaml', text)
+  const run = async (actor: Actor, work: () => Promise<{ exitCode: number | null; stderr: string }>) => {
+    const from = stage.aws.requests.length
+    const { exitCode, stderr } = await work()
+    await stage.aws.idle()
+    assert.equal(exitCode, 0, `${actor}: ${stderr}`)
+    return callsBy(stage, 'operator', from)
+  }
+  const person = (actor: Actor, ...argv: readonly string[]) =>
+    run(actor, () => cliCommand(stage, [...argv, '--plan', file]))
+  const calls: Calls = {
+    'operator-rotate-direct': await person('operator-rotate-direct', 'rotate'),
+    'operator-rollback': await person('operator-rollback', 'rollback', '--yes'),
+  }
+  await person('operator-rotate-direct', 'rotate')
+  calls['operator-reload'] = await person('operator-reload', 'reload')
+  calls['operator-status'] = await person('operator-status', 'status')
+  stage.aws.ssm.parameters.set('/prod/plan', asJson(text))
+  for (const bundle of ['rotate', 'react'] as const) {
+    const env = { ...stage.env(bundle), PLAN_PARAMETER: '/prod/plan' }
+    running.set(bundle, await startFunction(t, { ...stage, bundle, env }))
+  }
+  stage.aws.secrets.configureRotation(SECRET, FUNCTION_ARN)
+  const from = stage.aws.requests.length
+  calls.workflow = await run('workflow', () => actionStep(stage, { inputs: { plan: file } }))
+  calls['rotate-function'] = callsBy(stage, 'rotate', from)
+  calls['react-function'] = callsBy(stage, 'react', from)
+  return { plan: readUnjudgedPlan(parsePlanText(text, file), file, PROVIDERS), calls }
+}
+
+function callsBy(stage: Stage, who: keyof Stage['identities'], from: number): IamCall[] {
+  const { name } = stage.identities[who]
+  const own = stage.aws.requests.slice(from).filter(({ caller }) => caller === name)
+  return own.flatMap((request) => callsOf(request, whereOf(stage)))
 }
 
 function whereOf({ aws, instances }: Stage): Where {

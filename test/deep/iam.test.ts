@@ -12,7 +12,7 @@ import { type Plan, readUnjudgedPlan } from '../../src/core/plan.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
 import { ACCOUNT, PLAN, REGION, SETTINGS } from '../iam/plan.ts'
 import { HAND_WRITTEN } from './iam-hand-written.ts'
-import { recordCalls } from './iam-recording.ts'
+import { recordCalls, recordRunbookCalls } from './iam-recording.ts'
 import { hasSimulator, type IamCall, isAllowed } from './iam-simulate.ts'
 import { isMissing } from './software.ts'
 
@@ -21,6 +21,20 @@ test('what the bundles asked for is allowed, by nothing that could be left out',
   const { plan, calls } = await recordCalls(t)
   const settings: IamSettings = { ...SETTINGS, planParameter: null, vpc: false, repository: null }
   await holds(policiesOf(plan, settings), calls)
+})
+
+test('so is what they asked for with a runbook, an alarm, a canary and the plan in a parameter', async (t) => {
+  if (isMissing(t, { 'iam-simulate': hasSimulator() })) return
+  const { plan, calls } = await recordRunbookCalls(t)
+  const policies = policiesOf(plan, { ...SETTINGS, vpc: false, repository: null })
+  for (const [actor, asked] of Object.entries(calls) as [Actor, IamCall[]][]) {
+    assert.ok(asked.length > 3, actor)
+    const { policy } = policies[actor] ?? assert.fail(actor)
+    for (const call of unique(asked))
+      assert.ok(await isAllowed(policy, call, ACCOUNT), `${actor} may not ${show(call)}`)
+  }
+  const started = calls['react-function']?.some(({ action }) => action === 'ssm:StartAutomationExecution')
+  assert.ok(started, 'the event function started no run')
 })
 
 test('so is what a plan asks for that needs all there is', async (t) => {

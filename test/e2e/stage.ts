@@ -66,6 +66,8 @@ export interface StageOptions {
   readonly instances?: number
   /** What the operator may do, instead of what the documentation asks for. */
   readonly operatorMay?: readonly string[]
+  /** What the two functions may do beside that. */
+  readonly functionsMay?: readonly string[]
   readonly registry?: Omit<RegistryOptions, 'tokens'>
   /** The stored config, made once everything has its address; null: the secret is there without a value. */
   readonly config?: ((parts: ConfigParts) => string | Promise<string>) | null
@@ -146,7 +148,7 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
   })
   closers.push(() => gitlab.close())
 
-  const identities = makeIdentities(options.operatorMay ?? ALLOWED.operator)
+  const identities = makeIdentities(options.operatorMay ?? ALLOWED.operator, options.functionsMay ?? [])
   const instances: Instance[] = []
   const waiting = new Set<() => void>()
   const ids = Array.from({ length: options.instances ?? 3 }, (_, index) => `i-0a11c0ffee000000${index + 1}`)
@@ -233,7 +235,7 @@ export function storedConfig({ host, first }: Pick<ConfigParts, 'host' | 'first'
 
 const OTHER = marked('other')
 
-function makeIdentities(operatorMay: readonly string[]): Record<Actor, Identity> {
+function makeIdentities(operatorMay: readonly string[], functionsMay: readonly string[]): Record<Actor, Identity> {
   const make = (actor: Actor, actions: readonly string[]): Identity => ({
     name: `arn:aws:sts::111122223333:assumed-role/${actor}/session`,
     accessKeyId: `ASIA${actor.toUpperCase().padEnd(16, '0')}`,
@@ -243,8 +245,8 @@ function makeIdentities(operatorMay: readonly string[]): Record<Actor, Identity>
   })
   return {
     operator: make('operator', operatorMay),
-    rotate: make('rotate', ALLOWED.rotate),
-    react: make('react', ALLOWED.react),
+    rotate: make('rotate', [...ALLOWED.rotate, ...functionsMay]),
+    react: make('react', [...ALLOWED.react, ...functionsMay]),
     node: make('node', ALLOWED.node),
   }
 }
