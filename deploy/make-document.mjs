@@ -1,6 +1,6 @@
 /**
  * Makes deploy/document.json, the SSM Command document, of the scripts in deploy/node. `--check` compares instead.
- * A document holds 64 KB at most, so it gets the scripts without their comments, Python indented by two spaces, and JSON
+ * A document holds 64 KB at most, so it gets the scripts without comments and blank lines, indented by one space a level, and JSON
  * without indentation.
  */
 
@@ -54,7 +54,7 @@ const PARAMETERS = {
 const TIMEOUT_SECONDS = 1600
 
 /**
- * The script without comments and docstrings: what runs stays as it was written, line by line. The docstring of a class
+ * The script without comments, docstrings and blank lines: what runs stays as it was written, line by line. The docstring of a class
  * stays, because it can be all that the class has.
  * @param {string} text
  * @returns {string}
@@ -64,17 +64,18 @@ export function withoutComments(text) {
     .replaceAll(/(?<!class .*:\n)^ *"""[^]*?"""\n/gm, '')
     .replaceAll(/^ *#(?!!| shellcheck).*\n/gm, '')
     .replaceAll(/  # .*$/gm, '')
-    .replaceAll(/\n{3,}/g, '\n\n')
+    .replaceAll(/\n{2,}/g, '\n')
     .trimStart()
 }
 
 /**
- * By two spaces instead of four.
- * @param {string} python
+ * By one space instead of `width`.
+ * @param {string} script
+ * @param {number} width
  * @returns {string}
  */
-export function lessIndented(python) {
-  return python.replaceAll(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 2))
+export function lessIndented(script, width) {
+  return script.replaceAll(/^ +/gm, (indent) => ' '.repeat(Math.ceil(indent.length / width)))
 }
 
 /**
@@ -86,8 +87,8 @@ export function lessIndented(python) {
  * @returns {string}
  */
 export function makeDocument(shell, bottlerocket, pythonParts, powerShell) {
-  const python = pythonParts.map((part) => lessIndented(withoutComments(part.replaceAll(IMPORT_OF_A_PART, '')))).join('\n')
-  const script = withoutComments(shell.replace('@bottlerocket@', () => bottlerocket))
+  const python = pythonParts.map((part) => lessIndented(withoutComments(part.replaceAll(IMPORT_OF_A_PART, '')), 4)).join('')
+  const script = lessIndented(withoutComments(shell.replace('@bottlerocket@', () => bottlerocket)), 2)
     .replace('@python@', () => python.trimEnd())
     .trimEnd()
   const parameters = Object.entries(PARAMETERS).map(([name, parameter]) => [name, { ...parameter, interpolationType: 'ENV_VAR' }])
@@ -99,7 +100,7 @@ export function makeDocument(shell, bottlerocket, pythonParts, powerShell) {
     // One step per platform; the others are skipped, which counts as success.
     mainSteps: [
       step('reload', 'aws:runShellScript', 'Linux', script),
-      step('reloadWindows', 'aws:runPowerShellScript', 'Windows', withoutComments(powerShell).trimEnd()),
+      step('reloadWindows', 'aws:runPowerShellScript', 'Windows', lessIndented(withoutComments(powerShell), 2).trimEnd()),
     ],
   }
   return JSON.stringify(document, null, 1).replaceAll(/^ +/gm, '') + '\n'

@@ -115,19 +115,29 @@ apply() {
   printf '%s' "$1" | jq -c '{settings: {"container-registry": {credentials: .} } }' | apiclient apply >/dev/null 2>&1
 }
 
-# The agent's version once it is registered with its cluster.
+# Sets agent: the agent's version once it is registered with its cluster. Fails if it is too busy to answer in time.
 introspect() {
-  curl -s -m 2 --noproxy '*' "${ECS_PULL_AUTH_INTROSPECTION:-http://127.0.0.1:51678}/v1/metadata" 2>/dev/null |
-    jq -r 'select(.ContainerInstanceArn) | .Version // "-" | sub("^[^0-9]*"; "") | sub("[^0-9A-Za-z.+-].*$"; "")' 2>/dev/null
+  local metadata
+  metadata=$(curl -s -m 2 --noproxy '*' "${ECS_PULL_AUTH_INTROSPECTION:-http://127.0.0.1:51678}/v1/metadata" 2>/dev/null)
+  [ $? != 28 ] || return 1
+  agent=$(printf '%s' "$metadata" | jq -r 'select(.ContainerInstanceArn) | .Version // "-" |
+    sub("^[^0-9]*"; "") | sub("[^0-9A-Za-z.+-].*$"; "")' 2>/dev/null)
+  agent=${agent:--}
 }
 
-# Nothing here shows when the agent started, but its introspection ends with it and is back only once it has registered.
-restarted() {
-  local deadline=$((SECONDS + ${ECS_PULL_AUTH_HEALTH_SECONDS:-90})) gone='' steady=0
+# The agent stays registered for three questions. `anew`: after it was gone, for nothing here shows when it started, but
+# its introspection ends with it and is back only once it has registered.
+registered() {
+  local deadline=$((SECONDS + ${ECS_PULL_AUTH_HEALTH_SECONDS:-90})) gone=$1 steady=0
   while [ "$steady" -lt 3 ]; do
     [ "$SECONDS" -lt "$deadline" ] || return 1
-    agent=$(introspect)
-    if [ -z "$agent" ]; then gone=1 steady=0; elif [ -n "$gone" ]; then steady=$((steady + 1)); fi
+    if ! introspect; then
+      steady=0
+    elif [ "$agent" = - ]; then
+      gone='' steady=0
+    elif [ -z "$gone" ]; then
+      steady=$((steady + 1))
+    fi
     sleep "$poll"
   done
 }
@@ -160,8 +170,8 @@ bottlerocket() {
   case "$SSM_versionId" in any | "$version_id") ;; *) reason=other-version ;; esac
 
   if [ "$wanted" = "$current" ] && [ "${stamp##* }" = "$(digest "$wanted")" ]; then
-    version=$version_id agent=$(introspect)
-    agent=${agent:--}
+    version=$version_id
+    introspect && [ "$agent" != - ] || registered '' || finish agent-down 17 agent-not-registered
     keep applied "$version $(digest "$wanted")"
     finish unchanged 0 "$reason"
   fi
@@ -170,26 +180,20 @@ bottlerocket() {
   keep last-good "$good" || finish write-failed 16 last-good
   sleep $((RANDOM * (SSM_jitterSeconds + 1) / 32768))
   # It may be starting just now, perhaps for an earlier run that was cut short.
-  for ((name = 0; name < 25; name++)); do
-    agent=$(introspect)
-    [ -z "$agent" ] || break
-    sleep "$poll"
-  done
-  if [ -z "$agent" ]; then
-    agent=-
+  if ! registered ''; then
     apply "$wanted" || finish write-failed 16 apiclient
     version=$version_id
-    finish written 0 agent-not-registered
+    finish agent-down 17 agent-not-registered
   fi
   apply "$wanted" || finish write-failed 16 apiclient
-  if restarted; then
+  if registered anew; then
     version=$version_id
     keep applied "$version $(digest "$wanted")" && rm -f "$state/last-good"
     finish applied 0 "$reason"
   fi
   version=- agent=-
   apply "$good" || finish rollback-failed 14 apiclient
-  restarted || finish rollback-failed 14 agent-unhealthy
+  registered anew || finish rollback-failed 14 agent-unhealthy
   [ "${stamp##* }" != "$(digest "$good")" ] || version=${stamp%% *}
   rm -f "$state/last-good"
   finish rolled-back 13 agent-unhealthy

@@ -44,7 +44,12 @@ def auth_of(env):
     return {key: env[key] for key in (AUTH_TYPE, AUTH_DATA) if key in env}
 
 
-def running_auth():
-    """The auth variables that the agent's container was created with, by ecs-init or by hand; None: cannot be asked."""
+def running_variables():
+    """What the agent's container was created with, by ecs-init or by hand; None: cannot be asked."""
     container = inspect(AGENT)
-    return auth_of(variables(container)) if container else None
+    return variables(container) if container else None
+
+
+def running_auth():
+    env = running_variables()
+    return None if env is None else auth_of(env)

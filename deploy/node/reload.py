@@ -20,19 +20,19 @@ import sys
 import time
 
 from container import Container, Unlike
-from docker import auth_of
-from ecs_config import Refused, cluster, digest, environment, keeps_state, merge, read_auth, read_stored, restored, switch
+from docker import auth_of, running_variables
+from ecs_config import GO_SPACE, Refused, cluster, digest, environment, keeps_state, merge, read_auth, read_stored, restored, switch
 from fetch import FetchFailed, fetch_secret
 from files import AGENT_STATE, BACKUP, CONFIG, FAILED, INSTANCE_CONFIG, LOCK, RECORD, STAMP, STATE, TEMPORARY
 from files import read, read_json_file, remove, write
 from hook import set_hook
-from service import POLL_SECONDS, Systemd, Upstart, command, introspect, seconds, settled
+from service import POLL_SECONDS, Systemd, Upstart, command, introspect, registration, seconds, settled
 from service import wait_until_healthy
 
 EXITS = {
     'applied': 0, 'unchanged': 0, 'written': 0,
     'busy': 10, 'fetch-failed': 11, 'refused': 12, 'rolled-back': 13, 'rollback-failed': 14, 'unsupported': 15,
-    'write-failed': 16,
+    'write-failed': 16, 'agent-down': 17,
 }
 BEGAN = time.monotonic()
 LOCK_SECONDS = seconds('LOCK', 60)
@@ -111,6 +111,12 @@ def boot_id():
     return (read('/proc/sys/kernel/random/boot_id') or '').strip()
 
 
+def not_running(now):
+    """Stopped on purpose, in a warm pool, or not yet started, because cloud-init goes first and may wait for us: whenever
+    the agent starts, it has the new credentials. An agent that has failed, or never gets up, is trouble."""
+    return Done('written' if now.state == 'inactive' else 'agent-down', 'service-' + (now.state or 'unknown'))
+
+
 class Reload:
     """One run. `version` is what the agent runs as far as it is known; the status line tells it however the run ends."""
 
@@ -136,6 +142,8 @@ class Reload:
         stamp = {'secret': given['secretArn'], 'version': fetched, 'mode': self.mode, 'sha256': digest(self.mode, wanted)}
         if self.proven(wanted):
             self.keep(stamp, reason)
+        if self.service.reads_files and self.moves(wanted):
+            raise Done('unsupported', 'cluster-changed-in-file')
         if not self.service.carries(self.auth(wanted)):
             self.service.prepare(self.auth(wanted))
         self.put(wanted)
@@ -220,6 +228,15 @@ class Reload:
             raise Refused('agent-would-keep-no-state')
         return stored
 
+    def moves(self, wanted):
+        """Whether the agent, started with this file, would be in another cluster than the one that it is in: somebody
+        changed the file since its start, and the agent would stop for good."""
+        joined, named = registration().get('Cluster'), self.environment(wanted).get('ECS_CLUSTER', '').strip(GO_SPACE)
+        if not joined or joined == (named or 'default'):
+            return False
+        # The agent itself finds a cluster that no file names in ecs.config.json and in user data.
+        return bool(named or (running_variables() or {}).get('ECS_CLUSTER'))
+
     def keep(self, stamp, reason):
         if stamp != self.stamp:  # another version, or another secret, with the same credentials
             write(STAMP, json.dumps(stamp))
@@ -227,7 +244,7 @@ class Reload:
         self.version = stamp['version']
         now = settled(self.service)
         if not now.active:
-            raise Done('written', 'service-' + now.state)
+            raise not_running(now)
         raise Done('unchanged', reason, introspect() or '-')
 
     def put(self, wanted):
@@ -263,18 +280,17 @@ class Reload:
                 self.leave_stopped(stamp, self.service.look())
         agent = wait_until_healthy(self.service, before)
         if agent is None or not self.service.carries(auth):
-            self.roll_back(before, 'agent-unhealthy' if agent is None else 'agent-has-other-auth')
+            limit = 'start-limit' if self.service.look().limited else 'agent-unhealthy'
+            self.roll_back(before, limit if agent is None else 'agent-has-other-auth')
         self.version = stamp['version']
         write(STAMP, json.dumps(stamp))
         self.forget()
         raise Done('applied', reason, agent)
 
     def leave_stopped(self, stamp, now):
-        """Still starting (a restart would wait for cloud-init, which may wait for us), in a warm pool, or stopped on
-        purpose: whenever the agent starts, it has the new credentials."""
         self.service.refresh(self.auth(read(CONFIG)))
         self.version = stamp['version']
-        raise Done('written', 'service-' + now.state)
+        raise not_running(now)
 
     def roll_back(self, before, reason):
         """Brings the last good file back, and the agent with it. `before` is the start of the agent that still had it."""
@@ -318,6 +334,7 @@ SENTENCES = {
     'rollback-failed': 'the agent did not become healthy, not with the old file either; look at it.',
     'unsupported': 'this machine has no ECS agent that can be reloaded safely; nothing was changed.',
     'write-failed': 'a file could not be written; the next run takes it up again.',
+    'agent-down': 'no agent runs, by no doing of this one; its next start has the new credentials. Look at it.',
 }
 
 

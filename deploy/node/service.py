@@ -41,10 +41,10 @@ def command(*argv, limit):
 
 class Moment:
     """The agent's service at one moment: active, activating, inactive (stopped on purpose) or failed. `start` changes
-    with every start of its main process, whoever started it."""
+    with every start of its main process, whoever started it. `limited`: systemd will not start it so often."""
 
-    def __init__(self, state, start):
-        self.state, self.start = state, start
+    def __init__(self, state, start, limited=False):
+        self.state, self.start, self.limited = state, start, limited
         self.active = state in ('active', 'reloading')
 
 
@@ -87,13 +87,14 @@ class Systemd(FileReader):
 
     def facts(self):
         # One -p each and no --value: Amazon Linux 2 has systemd 219.
-        show = ('-p', 'LoadState', '-p', 'ActiveState', '-p', 'ExecMainStartTimestampMonotonic')
+        show = ('-p', 'LoadState', '-p', 'ActiveState', '-p', 'Result', '-p', 'ExecMainStartTimestampMonotonic')
         output = command('systemctl', 'show', self.unit, *show, limit=15)[1]
         return dict(line.partition('=')[::2] for line in output.split('\n'))
 
     def look(self):
         facts = self.facts()
-        return Moment(facts.get('ActiveState', ''), facts.get('ExecMainStartTimestampMonotonic', ''))
+        limited = facts.get('Result', '').startswith('start-limit')  # -hit since systemd 230
+        return Moment(facts.get('ActiveState', ''), facts.get('ExecMainStartTimestampMonotonic', ''), limited)
 
     def restart(self, before, auth):
         """False: it was stopped on purpose a moment ago, and stays so."""
@@ -135,27 +136,32 @@ class Upstart(FileReader):
 
 
 def settled(service):
-    """The service once it is not stopping any more. A unit that fails stops too, for as long as its ExecStopPost takes:
-    taken for one that was stopped on purpose, it would pass for an agent that has the credentials when it starts."""
+    """The service once it is neither starting nor stopping. A unit that fails stops too, for as long as its ExecStopPost
+    takes: taken for one that was stopped on purpose, it would pass for an agent that has the credentials when it starts.
+    One that is starting may never get up, as without Docker."""
     deadline = time.monotonic() + RESTART_SECONDS
     while True:
         now = service.look()
-        if now.state != 'deactivating' or time.monotonic() > deadline:
+        if now.state not in ('activating', 'deactivating') or time.monotonic() > deadline:
             return now
         time.sleep(POLL_SECONDS)
 
 
-def introspect():
-    """The agent's version if it is registered with its cluster, else None."""
+def registration():
+    """What the agent tells of itself once it is registered with its cluster, else {}."""
     try:
         with DIRECT.open(INTROSPECTION + '/v1/metadata', timeout=2) as answer:
             metadata = json.loads(answer.read(1 << 16).decode('utf-8'))
-        if not metadata.get('ContainerInstanceArn'):
-            return None
-        found = re.search(r'v?([0-9][0-9A-Za-z.+-]{0,19})', str(metadata.get('Version', '')))
-        return found.group(1) if found else '-'
+        return metadata if metadata.get('ContainerInstanceArn') else {}
     except Exception:
-        return None
+        return {}
+
+
+def introspect():
+    """The agent's version if it is registered, else None."""
+    metadata = registration()
+    found = re.search(r'v?([0-9][0-9A-Za-z.+-]{0,19})', str(metadata.get('Version', '')))
+    return (found.group(1) if found else '-') if metadata else None
 
 
 def wait_until_healthy(service, start_before):

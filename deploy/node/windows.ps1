@@ -5,6 +5,7 @@ $ErrorActionPreference = 'Stop'
 $began = [DateTime]::UtcNow
 $version = '-'
 $agent = '-'
+$joined = ''
 $names = 'ECS_ENGINE_AUTH_TYPE', 'ECS_ENGINE_AUTH_DATA'
 $state = Join-Path $env:ProgramData 'ecs-pull-auth'
 $stampFile = Join-Path $state 'applied.txt'
@@ -155,6 +156,13 @@ function Set-Current([string[]] $values) {
   foreach ($at in 0, 1) { [Environment]::SetEnvironmentVariable($names[$at], $values[$at], 'Machine') }
 }
 
+# 0: it was stopped, or ended by itself, which Windows does not tell apart; 1077: not started since the boot.
+function Stop-NotRunning {
+  $code = (Get-CimInstance Win32_Service -Filter "Name='AmazonECS'").ExitCode
+  if (0, 1077 -contains $code) { Stop-Run 'written' 0 'service-stopped' }
+  Stop-Run 'agent-down' 17 "service-exit-$code"
+}
+
 function Get-AgentProcess { return (Get-CimInstance Win32_Service -Filter "Name='AmazonECS'").ProcessId }
 
 function Get-Agent {
@@ -165,6 +173,7 @@ function Get-Agent {
     $answer = $request.GetResponse()
     $metadata = (New-Object IO.StreamReader($answer.GetResponseStream())).ReadToEnd() | ConvertFrom-Json
     $answer.Close()
+    $script:joined = [string] $metadata.Cluster
     if ($metadata.ContainerInstanceArn -and $metadata.Version -match '[0-9][0-9A-Za-z.+-]{0,19}') { return $Matches[0] }
   } catch { $null = $_ }
   return ''
@@ -219,11 +228,15 @@ try {
   if ($digest -ceq (Get-Digest ($current -join "`n")) -and $stamp[1] -ceq $digest) {
     $version = $answer.VersionId
     [IO.File]::WriteAllText($stampFile, "$version $digest")
-    if (-not $running) { Stop-Run 'written' 0 'service-stopped' }
+    if (-not $running) { Stop-NotRunning }
     $agent = Get-Agent
     if (-not $agent) { $agent = '-' }
     Stop-Run 'unchanged' 0 $reason
   }
+  # An agent in another cluster than its variables name stops for good when it is started anew.
+  $null = Get-Agent
+  $named = [Environment]::GetEnvironmentVariable('ECS_CLUSTER', 'Machine')
+  if ($joined -and $named -and $named.Trim() -cne $joined) { Stop-Run 'unsupported' 15 'cluster-changed' }
   # What was there before an earlier run that was cut short is still the last good.
   $good = if (Test-Path $goodFile) { [IO.File]::ReadAllText($goodFile) -split '\n' } else { $current }
   [IO.File]::WriteAllText($goodFile, ($good -join "`n"))
@@ -231,7 +244,7 @@ try {
   Set-Current $wanted
   if (-not $running) {
     $version = $answer.VersionId
-    Stop-Run 'written' 0 'service-stopped'
+    Stop-NotRunning
   }
   if (Restart-Agent) {
     $version = $answer.VersionId

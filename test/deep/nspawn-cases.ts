@@ -92,12 +92,13 @@ const AGENTS: readonly Case[] = [
       for _ in 1 2 3 4 5; do systemctl restart ecs; done
       until [ -s /run/ecs-agent.json ] && grep -q '"registered": true' /run/ecs-agent.json; do sleep 0.1; done`),
     ...rolledBack,
+    reason: 'start-limit',
   },
   {
-    name: 'somebody has changed the cluster in the file, which the agent refuses',
+    name: 'somebody has changed the cluster in the file, with which the agent would stop for good',
     prepare: (instance) => instance.write(CONFIG, moved(configWith(OLD))),
     edited: moved,
-    ...{ exit: 14, result: 'rollback-failed', reason: 'agent-unhealthy', holds: OLD, runs: null, starts: 2 },
+    ...{ exit: 15, result: 'unsupported', reason: 'cluster-changed-in-file', ...untouched },
     cure: (instance) => instance.write(CONFIG, configWith(OLD)),
   },
   {
@@ -105,8 +106,33 @@ const AGENTS: readonly Case[] = [
     prepare: shell(
       'systemctl kill --signal=KILL --kill-who=main ecs; until systemctl is-active ecs | grep -q activating; do sleep 0.05; done',
     ),
-    ...{ exit: 0, result: 'written', reason: 'service-activating', holds: NEW, runs: OLD, starts: 0 },
-    cure: (instance) => until('the agent has started anew', async () => instance.password() === NEW),
+    ...applied,
+  },
+  {
+    name: 'ecs-init has crashed, and whatever must come before it fails again and again',
+    prepare: shell(`mkdir -p /run/systemd/system/ecs.service.d
+      printf '[Service]\\nExecStartPre=/bin/false\\n' >/run/systemd/system/ecs.service.d/broken.conf
+      systemctl daemon-reload
+      systemctl kill --signal=KILL --kill-who=main ecs
+      until systemctl is-active ecs | grep -q activating; do sleep 0.05; done`),
+    env: { ECS_PULL_AUTH_RESTART_SECONDS: '2' },
+    ...{ exit: 17, result: 'agent-down', reason: 'service-activating', holds: NEW, runs: OLD, starts: 0 },
+    cure: async (instance) => {
+      await shell('rm /run/systemd/system/ecs.service.d/broken.conf; systemctl daemon-reload')(instance)
+      await until('the agent has started anew', async () => instance.password() === NEW)
+    },
+  },
+  {
+    name: 'the agent has failed by itself, long before the run',
+    prepare: async (instance) => {
+      instance.setFates({ '*': { exits: 5 } })
+      await shell('systemctl restart ecs; until systemctl is-failed ecs; do sleep 0.05; done')(instance)
+    },
+    ...{ exit: 17, result: 'agent-down', reason: 'service-failed', holds: NEW, runs: null, starts: 0 },
+    cure: async (instance) => {
+      noFate(instance)
+      await instance.start()
+    },
   },
   {
     name: 'the agent was stopped on purpose',

@@ -62,6 +62,18 @@ describe('the script on a real systemd', { concurrency: POOL_SIZE }, () => {
     },
   )
 
+  pool.test('the owner of the file stays, and its SELinux context is asked for again', async (instance) => {
+    await instance.renew()
+    instance.write('/usr/local/bin/restorecon', '#!/bin/sh\necho "$@" >>/run/restorecon\n', 0o755)
+    await instance.machine.shell(`chown 1234:4321 ${CONFIG}; rm -f /run/restorecon`)
+    assert.deepEqual(ended(await instance.reload()), [0, 'applied', null])
+    const owner = await instance.machine.shell(`stat -c %u:%g ${CONFIG}`)
+    assert.equal(owner.trim(), '1234:4321')
+    assert.equal(instance.read('/run/restorecon'), `${CONFIG}\n`)
+    instance.delete('/usr/local/bin/restorecon')
+    instance.assertTidy(configWith(NEW))
+  })
+
   pool.test('of two commands at once one waits for the other, and the agent is restarted once', async (instance) => {
     await instance.renew()
     const starts = instance.starts()

@@ -19,8 +19,12 @@ export type Variables = ReadonlyMap<string, string>
 export class AgentDouble {
   /** Decides how the agent fares with the variables that it is started with. */
   health: (variables: Variables) => AgentHealth = () => 'healthy'
+  /** The cluster that it has from ecs.config.json or from user data, should its variables name none. */
+  clusterElsewhere = 'default'
   /** How often its introspection was asked, whether it ran or not. */
   asked = 0
+  /** So many questions get no answer at all, as from an agent that is busy. */
+  silences = 0
   /** How often the agent was started. */
   starts = 0
   readonly #configFiles: readonly string[]
@@ -38,6 +42,10 @@ export class AgentDouble {
     this.#arn = `arn:aws:ecs:eu-central-1:111122223333:container-instance/${instanceId}`
     this.#introspection = createServer((request, response) => {
       this.asked += 1
+      if (this.silences > 0) {
+        this.silences -= 1
+        return
+      }
       const health = this.#loaded === null ? null : this.health(this.#loaded)
       const dead = health === null || (health === 'flaps' && this.#answers++ % 2 === 1)
       if (dead) {
@@ -73,7 +81,7 @@ export class AgentDouble {
   /** Starts, as ecs-init starts it with what the files say. False: it has ended again at once. */
   start(variables: Variables = this.#fromFiles()): boolean {
     this.starts += 1
-    const cluster = variables.get('ECS_CLUSTER')?.trim() || 'default'
+    const cluster = variables.get('ECS_CLUSTER')?.trim() || this.clusterElsewhere
     this.#savedCluster ??= cluster
     if (cluster !== this.#savedCluster || this.health(variables) === 'exits') return false
     this.#loaded = variables

@@ -6,8 +6,11 @@ import { CommandDouble, type Reply } from './instance-command.ts'
 
 export type ServiceState = 'active' | 'inactive' | 'activating' | 'deactivating' | 'failed'
 
-/** `fails`: the unit ends up failed. `hangs`: no answer. `ignored`: says yes and does nothing. */
-export type RestartFault = 'works' | 'fails' | 'hangs' | 'ignored'
+/**
+ * `fails`: the unit ends up failed. `limit`: so it does, started too often, until its counter is reset. `hangs`: no
+ * answer. `ignored`: says yes and does nothing.
+ */
+export type RestartFault = 'works' | 'fails' | 'limit' | 'hangs' | 'ignored'
 
 export class ServiceDouble {
   state: ServiceState = 'inactive'
@@ -71,6 +74,7 @@ export class ServiceDouble {
         return { code: this.state === 'active' ? 0 : 3, output: `${this.state}\n` }
       case 'reset-failed':
         if (this.state === 'failed') this.state = 'inactive'
+        if (this.restart === 'limit') this.restart = 'works'
         return { code: 0, output: '' }
       case 'try-restart':
         return this.state === 'active' ? await this.#restart() : { code: 0, output: '' }
@@ -87,7 +91,7 @@ export class ServiceDouble {
     this.#agent.stop()
     this.state = 'activating'
     if (this.restartMs > 0) await new Promise((done) => setTimeout(done, this.restartMs))
-    if (this.restart === 'fails') {
+    if (this.restart === 'fails' || this.restart === 'limit') {
       this.state = 'failed'
       return { code: 1, output: '' }
     }
@@ -101,6 +105,8 @@ export class ServiceDouble {
     const properties: Readonly<Record<string, string>> = {
       LoadState: known ? 'loaded' : 'not-found',
       ActiveState: known ? this.state : 'inactive',
+      Result:
+        known && this.state === 'failed' ? (this.restart === 'limit' ? 'start-limit-hit' : 'exit-code') : 'success',
       ExecMainStartTimestampMonotonic: known ? String(this.#started * 1_000_000) : '0',
     }
     const asked = options.filter((option) => option !== '-p')

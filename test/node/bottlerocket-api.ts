@@ -76,8 +76,13 @@ export class BottlerocketApi {
   /** It is gone for as long as somebody has asked for it twice. */
   async restartAgent(): Promise<void> {
     this.#agent.stop()
+    await this.startAsked(2)
+  }
+
+  /** Starts the agent once it has been asked for so often. */
+  async startAsked(times: number): Promise<void> {
     const since = this.#agent.asked
-    while (this.#agent.asked < since + 2 && this.#server.listening) await new Promise((done) => setTimeout(done, 5))
+    while (this.#agent.asked < since + times && this.#server.listening) await new Promise((done) => setTimeout(done, 5))
     this.#agent.start(this.variables())
   }
 

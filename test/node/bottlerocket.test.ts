@@ -16,7 +16,7 @@ interface BottlerocketBench {
 }
 
 async function startBottlerocket(t: TestContext, environment: Record<string, string> = {}): Promise<BottlerocketBench> {
-  const bench = await startBench(t, { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '20', ...environment } })
+  const bench = await startBench(t, { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '90', ...environment } })
   const { bin, agent } = bench.instance
   for (const name of ['python3', 'systemctl']) rmSync(join(bin, name))
   for (const name of [...TOOLS, ...MORE_TOOLS]) {
@@ -91,7 +91,7 @@ describe('Bottlerocket', { concurrency: 3 }, () => {
   })
 
   test('gets its old setting back when the agent is not well, and tells the version that it still runs', async (t) => {
-    const { bench, api } = await startBottlerocket(t, { ECS_PULL_AUTH_HEALTH_SECONDS: '10' })
+    const { bench, api } = await startBottlerocket(t, { ECS_PULL_AUTH_HEALTH_SECONDS: '20' })
     await bench.reload()
     const good = api.credentials
     bench.publish(V2, 'MARK-two')
@@ -112,13 +112,38 @@ describe('Bottlerocket', { concurrency: 3 }, () => {
     assert.deepEqual(api.credentials, [])
   })
 
-  test('with its agent not registered has the setting, which the agent starts with', async (t) => {
-    const { bench, api } = await startBottlerocket(t)
+  test('whose agent does not register gets the setting, which the agent starts with, and is no success', async (t) => {
+    const { bench, api } = await startBottlerocket(t, { ECS_PULL_AUTH_HEALTH_SECONDS: '1' })
     bench.instance.agent.stop()
-    const { status } = await bench.reload()
-    assert.deepEqual([status.result, status.version, status.reason], ['written', V1, 'agent-not-registered'])
+    const { exitCode, status, stderr } = await bench.reload()
+    assert.deepEqual(
+      [exitCode, status.result, status.version, status.reason],
+      [17, 'agent-down', V1, 'agent-not-registered'],
+    )
+    assert.match(stderr, /agent-down, agent-not-registered/)
     bench.instance.agent.start(api.variables())
     assert.equal(bench.password(), 'MARK-one')
+  })
+
+  test('whose agent is only starting is waited for', async (t) => {
+    const { bench, api } = await startBottlerocket(t)
+    const { agent } = bench.instance
+    agent.stop()
+    const started = api.startAsked(3)
+    assert.equal((await bench.reload()).status.result, 'applied')
+    await started
+    assert.equal(bench.password(), 'MARK-one')
+  })
+
+  test('whose agent is too busy to answer in time is not taken for one that was restarted', async (t) => {
+    const { bench, api } = await startBottlerocket(t, { ECS_PULL_AUTH_HEALTH_SECONDS: '4' })
+    api.fault = 'ignored'
+    api.before = () => {
+      bench.instance.agent.silences = 1
+    }
+    const { exitCode, status } = await bench.reload()
+    assert.equal(bench.instance.agent.silences, 0, 'a question was left without an answer')
+    assert.deepEqual([exitCode, status.result], [14, 'rollback-failed'])
   })
 
   test('refuses what would not reach the agent, changes nothing, prints no value', async (t) => {

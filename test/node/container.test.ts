@@ -201,3 +201,22 @@ test('an agent under systemd whose container was made with other credentials is 
   assert.deepEqual([exitCode, status.result, status.reason], [13, 'rolled-back', 'agent-has-other-auth'])
   assert.equal(bench.config(), 'ECS_CLUSTER=prod\n')
 })
+
+describe('an agent under systemd whose file names no cluster any more', () => {
+  for (const [name, env, expected] of [
+    ['is left alone if the file named one when it started', AGENT_ENV, [15, 'cluster-changed-in-file']],
+    ['is reloaded if it has its cluster from elsewhere', ['ECS_DATADIR=/data'], [13, 'agent-has-other-auth']],
+  ] as const) {
+    test(name, async (t) => {
+      const bench = await startBench(t)
+      const docker = new DockerDouble(bench.instance.agent, bench.folder)
+      await docker.listen()
+      t.after(() => docker.close())
+      docker.run({ ...AGENT_CONTAINER, Env: [...env] })
+      bench.instance.agent.clusterElsewhere = 'prod'
+      writeFileSync(bench.instance.configFile, '# nothing\n')
+      const { exitCode, status } = await bench.reload()
+      assert.deepEqual([exitCode, status.reason], expected)
+    })
+  }
+})

@@ -28,7 +28,7 @@ test('the committed document is the one that the scripts make', () => {
 
 test('the document keeps to the rules, with a little room to grow', () => {
   assert.deepEqual(documentProblems(CONTENT), [])
-  assert.ok(CONTENT.length < 65_000, `${CONTENT.length} bytes`)
+  assert.ok(CONTENT.length < 64_000, `${CONTENT.length} bytes`)
 })
 
 type Change = (document: ReturnType<typeof change>) => void
@@ -124,6 +124,15 @@ test('exit codes and results are those that the core knows', () => {
     Object.entries(NODE_EXITS).map(([code, { result }]) => [code, result]),
   )
   assert.match(SCRIPT, /result=unsupported .*\n(?:.*\n)?\s*exit 15$/m)
+})
+
+test('the table of exit codes in docs/node.md is that of the core', () => {
+  const rows = [...read('../docs/node.md').matchAll(/^\| (\d+) \| `([a-z-]+)` \|/gm)]
+  const documented = rows.filter(([, code]) => code !== '0').map(([, code, result]) => [code, result])
+  assert.deepEqual(
+    documented,
+    Object.entries(NODE_EXITS).map(([code, { result }]) => [code, result]),
+  )
 })
 
 test('the instance checks parameters by the same patterns as the API', () => {
@@ -229,7 +238,7 @@ test('the parts go in whole but for the imports of each other', () => {
   const python = ['a = 1\n', 'from fetch import a\nb = "$& $1"\n']
   const made = makeDocument('#!/bin/bash\n@bottlerocket@\n@python@\n', 'echo\n', python, '# why\nexit 0\n')
   const scripts = parseDocument(made).mainSteps.map(({ inputs }) => inputs.runCommand)
-  assert.deepEqual(scripts, [['#!/bin/bash', 'echo', '', 'a = 1', '', 'b = "$& $1"'], ['exit 0']])
+  assert.deepEqual(scripts, [['#!/bin/bash', 'echo', 'a = 1', 'b = "$& $1"'], ['exit 0']])
 })
 
 test('only comments and docstrings are left out of the parts', () => {
@@ -242,13 +251,27 @@ def bare(code):
             node.body = node.body[1:]
     return ast.dump(tree)
 print(json.dumps([bare(whole) == bare(part) for whole, part in json.load(sys.stdin)]))`
-  const pairs = PARTS.map((part) => [part, lessIndented(withoutComments(part))])
+  const pairs = PARTS.map((part) => [part, lessIndented(withoutComments(part), 4)])
   const input = JSON.stringify(pairs)
   assert.deepEqual(
     JSON.parse(execFileSync('python3', ['-c', check], { input, encoding: 'utf8' })),
     PARTS.map(() => true),
   )
   assert.doesNotMatch(PYTHON, /^ *#|^def .*\n *"""/m)
+})
+
+test('of the shell scripts only comments and indentation are changed', () => {
+  const lines = (text: string) =>
+    text
+      .split('\n')
+      .map((line) => line.trimStart())
+      .filter((line) => line !== '' && !/^#(?!!| shellcheck)/.test(line))
+  const [shell, windows] = DOCUMENT.mainSteps.map(({ inputs }) => inputs.runCommand.join('\n'))
+  const whole = read('node/reload.sh')
+    .replace('@bottlerocket@', () => read('node/bottlerocket.sh'))
+    .replace('@python@', () => PYTHON)
+  assert.deepEqual(lines(shell ?? ''), lines(whole))
+  assert.deepEqual(lines(windows ?? ''), lines(read('node/windows.ps1')))
 })
 
 const shellcheck = spawnSync('shellcheck', ['--version']).status === 0

@@ -1,8 +1,8 @@
 /** The document's script on an instance, from the first apply to every way in which it goes wrong and comes back. */
 
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { DATA_KEY } from '../../src/core/ecs-config.ts'
 import type { AgentHealth, Variables } from '../doubles/instance-agent.ts'
@@ -10,6 +10,22 @@ import { authLines, filesOf, startBench, storedConfig, V1, V2, V3 } from './benc
 
 /** Short enough to be waited for in full. */
 const HASTY = { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '2' } }
+
+/** Writes down what is synced and what is renamed, in their order. */
+const TRACE = `
+import json, os, sys
+fsync, rename = os.fsync, os.rename
+def note(*step):
+    with open(os.environ['ECS_PULL_AUTH_ROOT'] + '/trace', 'a') as file:
+        file.write(json.dumps(step) + '\\n')
+def traced_fsync(file):
+    fsync(file)
+    note('fsync', os.readlink('/proc/self/fd/%d' % file))
+def traced_rename(old, new):
+    rename(old, new)
+    note('rename', new)
+os.fsync, os.rename = traced_fsync, traced_rename
+`
 
 /** An agent that fares ill with one credential. */
 function breaksOn(password: string, health: AgentHealth) {
@@ -42,6 +58,21 @@ describe('the document on an instance', { concurrency: 4 }, () => {
       ['etc/ecs/ecs.config', 'run/ecs-pull-auth.lock', 'var/lib/ecs-pull-auth/applied.json'],
     )
     assert.deepEqual(new Set(files.values()), new Set([0o600]))
+  })
+
+  test('what it writes is on the disk before it takes the place of what was there, and the name after that', async (t) => {
+    const bench = await startBench(t)
+    bench.preludePython(TRACE)
+    assert.equal((await bench.reload()).status.result, 'applied')
+    const lines = readFileSync(join(bench.folder, 'trace'), 'utf8').trimEnd().split('\n')
+    const steps = lines.map((line) => JSON.parse(line) as readonly [kind: string, name: string])
+    const renamed = steps.filter(([kind]) => kind === 'rename').map(([, name]) => basename(name))
+    assert.deepEqual(renamed, ['last-good.config', 'ecs.config', 'written.json', 'applied.json'])
+    for (const [at, [kind, name]] of steps.entries()) {
+      if (kind !== 'rename') continue
+      assert.deepEqual(steps[at - 1], ['fsync', `${name}.ecs-pull-auth-new`])
+      assert.deepEqual(steps[at + 1], ['fsync', dirname(name)])
+    }
   })
 
   test('a second run changes nothing and restarts nothing', async (t) => {
@@ -226,29 +257,102 @@ describe('the document on an instance', { concurrency: 4 }, () => {
     assert.equal(bench.config(), `ECS_CLUSTER=prod\nECS_LATE=1\n${storedConfig('MARK-one')}`)
   })
 
-  for (const state of ['inactive', 'activating'] as const) {
-    test(`with the service ${state} the file is written and nothing is started; the agent reads it when it starts`, async (t) => {
-      const bench = await startBench(t)
-      bench.instance.service.stop()
-      bench.instance.service.state = state
-      const { exitCode, status } = await bench.reload()
-      assert.deepEqual([exitCode, status.result, status.version, status.reason], [0, 'written', V1, `service-${state}`])
-      assert.equal(bench.restarts(), 0)
+  test('with the service stopped the file is written and nothing is started; the agent reads it when it starts', async (t) => {
+    const bench = await startBench(t)
+    bench.instance.service.stop()
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual([exitCode, status.result, status.version, status.reason], [0, 'written', V1, 'service-inactive'])
+    assert.equal(bench.restarts(), 0)
+    bench.instance.service.start()
+    assert.equal(bench.password(), 'MARK-one')
+    assert.equal((await bench.reload()).status.result, 'applied')
+    assert.equal(bench.restarts(), 0, 'the agent has started since the file was written')
+    assert.equal((await bench.reload()).status.result, 'unchanged')
+  })
+
+  test('a service that is starting is waited for, and proven with the file without one more restart', async (t) => {
+    const bench = await startBench(t)
+    const { service } = bench.instance
+    service.stop()
+    service.state = 'activating'
+    let shown = 0
+    service.before = ([verb]) => {
+      if (
+        verb === 'show' &&
+        service.state === 'activating' &&
+        existsSync(join(bench.folder, 'var/lib/ecs-pull-auth/written.json')) &&
+        ++shown > 3
+      )
+        service.start()
+    }
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual([exitCode, status.result, status.version, status.reason], [0, 'applied', V1, null])
+    assert.equal(bench.restarts(), 0)
+    assert.equal(bench.password(), 'MARK-one')
+  })
+
+  for (const state of ['failed', 'activating'] as const) {
+    test(`an agent that is ${state} without end by no doing of ours gets the file, is not started, and is no success`, async (t) => {
+      const bench = await startBench(t, { environment: { ECS_PULL_AUTH_RESTART_SECONDS: '0.2' } })
+      await bench.reload()
+      const starts = bench.restarts()
+      for (const [id, password] of [
+        [V1, 'MARK-one'],
+        [V2, 'MARK-two'],
+      ] as const) {
+        bench.publish(id, password)
+        bench.instance.service.stop()
+        bench.instance.service.state = state
+        const { exitCode, status, stderr } = await bench.reload()
+        assert.deepEqual(
+          [exitCode, status.result, status.version, status.reason],
+          [17, 'agent-down', id, `service-${state}`],
+        )
+        assert.match(stderr, /no agent runs/)
+        assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig(password)}`)
+      }
+      assert.equal(bench.restarts(), starts)
       bench.instance.service.start()
-      assert.equal(bench.password(), 'MARK-one')
-      assert.equal((await bench.reload()).status.result, 'applied')
-      assert.equal(bench.restarts(), 0, 'the agent has started since the file was written')
-      assert.equal((await bench.reload()).status.result, 'unchanged')
+      assert.equal(bench.password(), 'MARK-two')
+      assert.deepEqual((await bench.reload()).status.result, 'applied')
     })
   }
 
-  test('a failed unit that it did not take down is left alone', async (t) => {
+  test('a file whose cluster somebody changed is not what the agent is restarted with: it would stop for good', async (t) => {
     const bench = await startBench(t)
-    bench.instance.service.stop()
-    bench.instance.service.state = 'failed'
-    const { status } = await bench.reload()
-    assert.deepEqual([status.result, status.reason], ['written', 'service-failed'])
+    await bench.reload()
+    bench.publish(V2, 'MARK-two')
+    const moved = `ECS_CLUSTER=other\n${storedConfig('MARK-one')}`
+    writeFileSync(bench.instance.configFile, moved)
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual(
+      [exitCode, status.result, status.version, status.reason],
+      [15, 'unsupported', V1, 'cluster-changed-in-file'],
+    )
+    assert.equal(bench.config(), moved)
+    assert.equal(bench.password(), 'MARK-one')
+    assert.equal(bench.restarts(), 1)
+    writeFileSync(bench.instance.configFile, `ECS_CLUSTER=prod\n${storedConfig('MARK-one')}`)
+    assert.deepEqual((await bench.reload()).status.version, V2)
+  })
+
+  test("replace mode puts the cluster right only if the file's own is the agent's", async (t) => {
+    const bench = await startBench(t)
+    writeFileSync(bench.instance.configFile, 'ECS_CLUSTER=other\n')
+    bench.secret.text = storedConfig('MARK-one', 'ECS_CLUSTER=other')
+    const { exitCode, status } = await bench.reload({ mode: 'replace' })
+    assert.deepEqual([exitCode, status.reason], [15, 'cluster-changed-in-file'])
     assert.equal(bench.restarts(), 0)
+  })
+
+  test('a start limit that is reached is told as that, not as an agent that is unwell', async (t) => {
+    const bench = await startBench(t, HASTY)
+    await bench.reload()
+    bench.publish(V2, 'MARK-two')
+    bench.instance.service.restart = 'limit'
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual([exitCode, status.result, status.version, status.reason], [13, 'rolled-back', V1, 'start-limit'])
+    assert.equal(bench.password(), 'MARK-one')
   })
 
   test('a stopped service with the current version on disk is told as written', async (t) => {
