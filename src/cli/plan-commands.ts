@@ -24,7 +24,7 @@ import {
   rotateData,
 } from '../report.ts'
 import { connect, wire } from '../wiring.ts'
-import type { CliCommand, CommandContext, CommandResult, Terminal } from './command.ts'
+import type { CliCommand, CommandContext, CommandResult } from './command.ts'
 import { textTable } from './table.ts'
 
 export const PLAN_OPTION = { plan: { type: 'string' }, region: { type: 'string' } } as const
@@ -53,6 +53,9 @@ const INTERRUPT_OPTION = { 'on-interrupt': { type: 'string' } } as const
 const INTERRUPT_HELP = {
   'on-interrupt': 'what Ctrl-C does to a rollout under way: detach (it goes on, the default) or cancel',
 }
+
+const YES_OPTION = { yes: { type: 'boolean' } } as const
+const YES_HELP = { yes: 'do not ask; without a terminal there is nobody to ask' }
 
 function interruptOf({ terminal, options }: CommandContext): Interrupt {
   const asked = options['on-interrupt'] ?? 'detach'
@@ -146,56 +149,71 @@ export const status = command('What is current, how long it lives, which instanc
   return { exit: report.findings.length === 0 ? 0 : 1, json, text: statusText(report) }
 })
 
-export const retireOld = command(
-  'Revoke old credentials, if every instance is proven to run the current version and fleet.drain is over.',
-  async (cx) => {
-    const { plan, ports } = prepare(cx)
-    if (plan.fleet === null) throw withoutFleet(plan)
-    const { rollout, rollingOut } = await readStatus(ports, plan)
-    if (rollout === null || rollingOut || rolloutProblem(rollout, plan.fleet) !== null) {
-      throw new PullAuthError(
-        'RETIRE_NOT_YET',
-        `No finished rollout proves that every instance runs the current version of ${plan.secret}.`,
-        'Run ecs-pull-auth reload first; it retires by itself when every instance has the version.',
-      )
-    }
-    const report = await retire(ports, plan, rollout, { wait: false })
-    const rows = [
-      ...report.retired.map(({ registry, provider, outcome }) => [registry, provider, outcome]),
-      ...report.failed.map(({ registry, provider, reason }) => [registry, provider, reason]),
-    ]
-    const text =
-      rows.length === 0 ? 'There was nothing to retire.' : textTable(['registry', 'provider', 'outcome'], rows)
-    return {
-      exit: report.failed.length === 0 ? 0 : 1,
-      json: { ok: report.failed.length === 0, ...retireData(report) },
-      text,
-    }
-  },
-)
+export const retireOld: CliCommand = {
+  ...command(
+    'Revoke old credentials, if every instance is proven to run the current version and fleet.drain is over.',
+    runRetire,
+  ),
+  options: { ...PLAN_OPTION, ...YES_OPTION },
+  optionHelp: { ...PLAN_HELP, ...YES_HELP },
+}
+
+async function runRetire(cx: CommandContext): Promise<CommandResult> {
+  const agree = agreement(cx, 'retire')
+  const { plan, ports } = prepare(cx)
+  if (plan.fleet === null) throw withoutFleet(plan)
+  const { rollout, rollingOut } = await readStatus(ports, plan)
+  if (rollout === null || rollingOut || rolloutProblem(rollout, plan.fleet) !== null) {
+    throw new PullAuthError(
+      'RETIRE_NOT_YET',
+      `No finished rollout proves that every instance runs the current version of ${plan.secret}.`,
+      'Run ecs-pull-auth reload first; it retires by itself when every instance has the version.',
+    )
+  }
+  const { onVersion, targets, version } = rollout
+  const question = `${onVersion} of ${targets} instances run version ${version} of ${plan.secret}. Revoke every older credential of it, for good?`
+  if (!(await agree(question))) return UNCHANGED
+  const report = await retire(ports, plan, rollout, { wait: false })
+  const rows = [
+    ...report.retired.map(({ registry, provider, outcome }) => [registry, provider, outcome]),
+    ...report.failed.map(({ registry, provider, reason }) => [registry, provider, reason]),
+  ]
+  const text = rows.length === 0 ? 'There was nothing to retire.' : textTable(['registry', 'provider', 'outcome'], rows)
+  return {
+    exit: report.failed.length === 0 ? 0 : 1,
+    json: { ok: report.failed.length === 0, ...retireData(report) },
+    text,
+  }
+}
+
+const UNCHANGED: CommandResult = { exit: 1, json: { ok: false, changed: false }, text: 'Nothing was changed.' }
+
+/** Whether somebody agrees to what cannot be undone. Throws USAGE at once where nobody is there to ask. */
+function agreement({ terminal: { confirm }, options }: CommandContext, name: string) {
+  if (options['yes'] === true) return async () => true
+  if (confirm === null) throw nobodyToAsk(name)
+  return confirm
+}
 
 export const rollback: CliCommand = {
   summary: 'Make the previous credentials current again, if they still pull, and reload the fleet with them.',
   usage: '--plan FILE',
-  options: { ...PLAN_OPTION, yes: { type: 'boolean' }, ...INTERRUPT_OPTION },
-  optionHelp: { ...PLAN_HELP, yes: 'do not ask; without a terminal there is nobody to ask', ...INTERRUPT_HELP },
+  options: { ...PLAN_OPTION, ...YES_OPTION, ...INTERRUPT_OPTION },
+  optionHelp: { ...PLAN_HELP, ...YES_HELP, ...INTERRUPT_HELP },
   least: 0,
   most: 0,
   run: async (cx) => {
-    const { confirm } = cx.terminal
-    const agreed = cx.options['yes'] === true
-    if (confirm === null && !agreed) throw nobodyToAsk()
+    const agree = agreement(cx, 'rollback')
     const { plan, ports } = prepare(cx)
-    const report = await runRollback(ports, plan, async (proposal) => agreed || (await ask(confirm, proposal, plan)))
-    if (report === null) return { exit: 1, json: { ok: false, changed: false }, text: 'Nothing was changed.' }
+    const report = await runRollback(ports, plan, (proposal) => agree(rollbackQuestion(proposal, plan)))
+    if (report === null) return UNCHANGED
     return { exit: report.problem === null ? 0 : 1, json: rollbackData(report), text: rollbackText(report) }
   },
 }
 
-async function ask(confirm: Terminal['confirm'], proposal: RollbackProposal, { fleet }: Plan): Promise<boolean> {
-  const { secret, from, to, registries } = proposal
+function rollbackQuestion({ secret, from, to, registries }: RollbackProposal, { fleet }: Plan): string {
   const what = `Version ${from} of ${secret} is current. Go back to the credentials of version ${to} for ${registries.join(', ')}`
-  return (await confirm?.(`${what}${fleet === null ? '' : ', and restart the ECS agent on every instance'}?`)) ?? false
+  return `${what}${fleet === null ? '' : ', and restart the ECS agent on every instance'}?`
 }
 
 function rollbackText({ version, from, how, rollout, retire: retired, problem }: RollbackReport): string {
@@ -214,10 +232,10 @@ function retiredText(retired: RetireReport): string {
   return `${retiredCount(retired)} old credentials retired, ${retired.failed.length} could not be revoked.`
 }
 
-function nobodyToAsk(): PullAuthError {
+function nobodyToAsk(name: string): PullAuthError {
   return new PullAuthError(
     'USAGE',
-    'rollback asks before it changes anything, and there is no terminal to ask on.',
+    `${name} asks before it changes anything, and there is no terminal to ask on.`,
     'Say --yes if you mean it; ecs-pull-auth status shows what is current.',
   )
 }

@@ -4,7 +4,7 @@
  */
 
 import { frequencyText, judgeCadence, judgeRealSchedule, missText } from './cadence.ts'
-import type { Inspector, ManagedInstance } from './doctor-ports.ts'
+import type { Caller, Inspector, ManagedInstance } from './doctor-ports.ts'
 import { PullAuthError } from './errors.ts'
 import { parseImage } from './image.ts'
 import type { JobPorts } from './job.ts'
@@ -62,7 +62,8 @@ export async function examine(
   const { journal } = ports
   journal.phase('Who calls')
   const caller = await look(cx, 'sts:GetCallerIdentity', () => ports.inspector.caller())
-  if (caller instanceof PullAuthError) return [bad('caller', caller), ...(await registryChecks(cx, plan))]
+  if (caller instanceof PullAuthError && caller.code === 'AWS_CREDENTIALS')
+    return [bad('caller', caller), ...(await registryChecks(cx, plan))]
   journal.phase('The stored config')
   const secret = await look(cx, 'secretsmanager:DescribeSecret', () => ports.store.describe(plan.secret))
   const stored = await storedChecks(cx, plan, secret)
@@ -73,13 +74,34 @@ export async function examine(
   if (plan.fleet !== null) journal.phase('The fleet')
   const fleet = plan.fleet === null ? [] : await fleetChecks(cx, plan.fleet, shipped, secret)
   journal.phase('Permissions')
-  const permissions = await permissionChecks({ ...ports, tried: cx.tried.allowed }, plan, wish, {
+  const permissions =
+    caller instanceof PullAuthError ? [UNKNOWN_CALLER] : await permissionsOf(cx, plan, wish, caller, secret)
+  const first = [
+    caller instanceof PullAuthError ? bad('caller', caller) : good('caller', `${caller.arn} in ${caller.region}`),
+  ]
+  return [...first, ...endpointChecks(cx), ...registries, ...stored, ...roots, ...outputs, ...fleet, ...permissions]
+}
+
+/** STS may be out of reach where the services themselves are not: in a VPC without an endpoint for it. */
+const UNKNOWN_CALLER: Check = {
+  check: 'permissions',
+  ok: null,
+  detail: 'Who calls is not known, so nobody can say what else is allowed.',
+  remedy: 'Compare the policies with ecs-pull-auth iam.',
+}
+
+async function permissionsOf(
+  { ports, tried }: Cx,
+  plan: Plan,
+  wish: PermissionWish,
+  caller: Caller,
+  secret: SecretDescription | PullAuthError,
+): Promise<readonly Check[]> {
+  return await permissionChecks({ ...ports, tried: tried.allowed }, plan, wish, {
     caller,
     arn: secret instanceof PullAuthError ? null : secret.arn,
     rotatedByFunction: !(secret instanceof PullAuthError) && secret.rotationFunction !== null,
   })
-  const first = [good('caller', `${caller.arn} in ${caller.region}`)]
-  return [...first, ...endpointChecks(cx), ...registries, ...stored, ...roots, ...outputs, ...fleet, ...permissions]
 }
 
 function good(check: string, detail: string): Check {

@@ -65,7 +65,7 @@ outputs:
   await person('operator-rotate-direct', 'rotate')
   await person('operator-reload', 'reload')
   await person('operator-status', 'status')
-  await person('operator-retire', 'retire')
+  await person('operator-retire', 'retire', '--yes')
   await workflow('workflow-direct', '1')
 
   for (const bundle of ['rotate', 'react'] as const) {

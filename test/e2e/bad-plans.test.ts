@@ -109,6 +109,13 @@ cliRefuses([
     argv: (stage) => ['rollback', ...planOption(stage)],
   },
   {
+    what: 'a retirement with nobody to ask',
+    code: 'USAGE',
+    says: /no terminal to ask on.* Say --yes if you mean it/,
+    exit: 2,
+    argv: (stage) => ['retire', ...planOption(stage)],
+  },
+  {
     what: 'a number of instances that is none',
     code: 'USAGE',
     says: /--instances is not a number/,

@@ -176,7 +176,7 @@ cliRefuses([
     what: 'nothing that proves what the instances run',
     code: 'RETIRE_NOT_YET',
     says: /Run ecs-pull-auth reload first/,
-    argv: (stage) => ['retire', ...planOption(stage)],
+    argv: (stage) => ['retire', '--yes', ...planOption(stage)],
   },
   {
     what: 'a credential that the stored config cannot hold',

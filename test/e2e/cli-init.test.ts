@@ -1,22 +1,13 @@
 /** `init`: files that every other command takes, from a config, from options, or from a few answers. No secret in them. */
 
 import assert from 'node:assert/strict'
-import {
-  copyFileSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { load } from 'js-yaml'
 import { marked } from '../doubles/marks.ts'
-import { cliProcess } from './cli.ts'
+import { cliProcess, placeBundles } from './cli.ts'
 import { NODE_24 } from './run-process.ts'
 import { converse } from './terminal.ts'
 
@@ -40,8 +31,7 @@ function bench(t: TestContext) {
     run: (argv: readonly string[], input?: string) =>
       cliProcess({ folder: bundles, cwd: folder, env: {}, argv, ...(input === undefined ? {} : { input }) }),
     converse: (argv: readonly string[], answers: readonly (readonly [string, string])[]) => {
-      for (const name of ['cli.cjs', 'credential-chain.cjs'])
-        copyFileSync(join(ROOT, 'dist', name), join(bundles, name))
+      placeBundles(bundles)
       return converse({ argv: [NODE_24, join(bundles, 'cli.cjs'), ...argv], cwd: folder, env: {}, answers })
     },
     assertNoSecret: () => {

@@ -5,6 +5,7 @@ import { copyFileSync, existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Ended, NODE_24, type ProcessOrder, runProcess } from './run-process.ts'
 import type { Stage } from './stage.ts'
+import { type Conversation, converse } from './terminal.ts'
 
 const DIST = resolve(import.meta.dirname, '../../dist')
 /** The second is loaded late, from beside the first. */
@@ -32,6 +33,24 @@ export async function cliCommand(
   return run
 }
 
+/** The same on a terminal, where questions are answered. */
+export async function cliConversation(
+  stage: Stage,
+  argv: readonly string[],
+  answers: Conversation['answers'] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ exitCode: number; shown: string }> {
+  placeBundles(stage.folder)
+  const run = await converse({
+    argv: [NODE_24, join(stage.folder, 'cli.cjs'), ...argv],
+    cwd: stage.workspace,
+    env: { ...stage.env('operator'), ...env },
+    answers,
+  })
+  stage.evidence.add(`terminal of ${argv.join(' ')}`, run.shown)
+  return run
+}
+
 /** `node`: another one than this. */
 export async function cliProcess({
   folder,
@@ -39,10 +58,14 @@ export async function cliProcess({
   node = NODE_24,
   ...order
 }: ProcessOrder & { readonly folder: string; readonly node?: string }): Promise<Ended> {
+  placeBundles(folder)
+  return await runProcess({ ...order, argv: [node, join(folder, 'cli.cjs'), ...argv] })
+}
+
+export function placeBundles(folder: string): void {
   for (const name of BUNDLES) {
     if (!existsSync(join(folder, name))) copyFileSync(join(DIST, name), join(folder, name))
   }
-  return await runProcess({ ...order, argv: [node, join(folder, 'cli.cjs'), ...argv] })
 }
 
 /** The machine's own Node 20, the oldest that the package admits; null where there is none. */

@@ -13,7 +13,7 @@ export interface Conversation {
 /** The terminal is Python's: Node has none. Waits for each question, then for the end. */
 const PTY = `
 import json, os, pty, sys
-order = json.loads(sys.argv[1])
+order = json.load(sys.stdin)
 pid, terminal = pty.fork()
 if pid == 0:
     os.chdir(order['cwd'])
@@ -44,8 +44,10 @@ export async function converse({
 }: Conversation): Promise<{ exitCode: number; shown: string }> {
   const order = JSON.stringify({ argv, cwd, env: { TERM: 'xterm', ...env }, answers })
   const { exitCode, stdout, stderr } = await runProcess({
-    argv: ['/usr/bin/env', 'python3', '-c', PTY, order],
+    argv: ['/usr/bin/env', 'python3', '-c', PTY],
     cwd,
+    // Not as an argument: the environment holds credentials, and everybody can read a command line.
+    input: order,
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' },
   })
   return { exitCode, shown: (stdout + stderr).replaceAll('\r\n', '\n') }

@@ -21,8 +21,8 @@ test('the commands on a plan show no credential, with every switch', async (t) =
   const stage = await setStage(t, { config: rotatedByGitlab })
   const plan = ['--plan', stage.file('plan.yaml', gitlabPlan(stage))]
   for (const switches of SWITCHES) {
-    for (const command of ['rotate', 'reload', 'status', 'retire']) {
-      const run = await cliCommand(stage, [command, ...plan, ...switches])
+    for (const command of ['verify', 'rotate', 'reload', 'status', 'retire --yes']) {
+      const run = await cliCommand(stage, [...command.split(' '), ...plan, ...switches])
       assert.equal(run.exitCode, 0, `${command} ${switches.join(' ')}: ${run.stderr}`)
     }
   }
