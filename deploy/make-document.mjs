@@ -48,8 +48,9 @@ const PARAMETERS = {
 }
 
 /**
- * Above the sum of the script's own limits, so that it ends by itself: lock 60 + fetch 60 + stopping 90 + jitter 900 + twice
- * (restart 90 + health 60) = 1410 s. A killed run leaves its work to the next one.
+ * Above the sum of the script's own limits, so that it ends by itself: lock 60 + fetch 60 + starting or stopping 90 + jitter
+ * 900 + twice (restart 90 + health 60) = 1410 s, and what systemd takes for its answers: test/node/slow.test.ts lets all of it
+ * take as long as it can. A killed run leaves its work to the next one.
  */
 const TIMEOUT_SECONDS = 1600
 
