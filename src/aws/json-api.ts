@@ -1,12 +1,11 @@
 /** A client of the services that speak AWS JSON 1.1: sign, send, understand, try again. What the SDK's clients do, in a few KB. */
 
-import { SignatureV4 } from '@smithy/signature-v4'
 import type { Endpoints, ServiceName } from './endpoints.ts'
 import type { AwsIdentity, IdentitySource } from './environment-credentials.ts'
 import { type CallError, RetryBudget, type Worth, waitAsked, worthAnother } from './retries.ts'
 import type { ServerClock } from './server-clock.ts'
-import { Sha256 } from './sha256.ts'
-import type { Answer, Transport } from './transport.ts'
+import { signedHeaders } from './sigv4.ts'
+import type { Answer, Order, Transport } from './transport.ts'
 
 /** One operation with its input. */
 export abstract class AwsCommand<Input extends object, Output extends object> {
@@ -94,7 +93,7 @@ async function tryOnce(wire: Wire, call: Call): Promise<Tried> {
   try {
     const [url, region] = await Promise.all([wire.endpoints.of(call.service), wire.region()])
     identity = await wire.credentials()
-    answer = await wire.transport.post(await sign(wire, call, { url, region, identity }))
+    answer = await wire.transport.post(sign(wire, call, { url, region, identity }))
     wire.clock.learn(answer.headers)
     return { output: understand(answer) }
   } catch (thrown) {
@@ -109,23 +108,18 @@ interface Signature {
   readonly identity: AwsIdentity
 }
 
-async function sign(wire: Wire, { service, operation, body }: Call, { url, region, identity }: Signature) {
-  const signer = new SignatureV4({ service, region, credentials: identity, sha256: Sha256, applyChecksum: false })
-  const request = {
+function sign(wire: Wire, { service, operation, body }: Call, { url, region, identity }: Signature): Order {
+  const unsigned = {
     method: 'POST',
-    protocol: url.protocol,
-    hostname: url.hostname,
-    path: url.pathname,
-    query: Object.fromEntries(url.searchParams),
+    url,
     headers: {
       ...wire.headers(),
-      host: url.host,
       'content-type': 'application/x-amz-json-1.1',
       'x-amz-target': `${TARGETS[service]}.${operation}`,
     },
     body,
   }
-  const { headers } = await signer.sign(request, { signingDate: wire.clock.now() })
+  const headers = signedHeaders(unsigned, identity, { service, region, date: wire.clock.now() })
   return { url, headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) }, body }
 }
 

@@ -1,13 +1,12 @@
 /** Signature Version 4 for the few AWS calls of other services, and for registries that take an AWS role's signature. */
 
-import { SignatureV4 } from '@smithy/signature-v4'
 import type { AwsHeaders, AwsKeys, AwsRequest } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
 import { trimEnd } from '../core/trim-end.ts'
 import { ask } from './failure.ts'
 import type { AwsClient } from './json-api.ts'
 import { partitionOf } from './partitions.ts'
-import { Sha256 } from './sha256.ts'
+import { signedHeaders } from './sigv4.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -18,24 +17,16 @@ export function createAwsSigner(client: AwsClient, env: Environment): (request: 
     const region = request.region ?? (await ask(asked, () => client.config.region()))
     const own = () => `${trimEnd(endpointOf(request.service, region, env), '/')}${request.path ?? '/'}`
     const url = new URL(request.url?.replace('{region}', region) ?? own())
-    const credentials = request.keys === undefined ? client.config.credentials : revealed(request.keys)
-    // S3 alone signs the path as it is sent, and asks for the hash of the body as a header. A registry that passes a
-    // signature on to AWS would not know that header.
-    const isS3 = request.service === 's3'
-    const form = { uriEscapePath: !isS3, applyChecksum: isS3 }
-    const signer = new SignatureV4({ service: request.service, region, credentials, sha256: Sha256, ...form })
+    const { keys, body } = request
+    const identity = keys === undefined ? await ask(asked, () => client.config.credentials()) : revealed(keys)
     const unsigned = {
       method: request.method,
-      protocol: url.protocol,
-      hostname: url.hostname,
-      ...(url.port === '' ? {} : { port: Number(url.port) }),
-      path: decodeURI(url.pathname),
-      query: Object.fromEntries(url.searchParams),
-      headers: { ...request.headers, host: url.host },
-      body: request.body instanceof Secret ? request.body.reveal() : request.body,
+      url,
+      headers: request.headers ?? {},
+      body: body instanceof Secret ? body.reveal() : (body ?? ''),
     }
-    const signed = await ask(asked, () => signer.sign(unsigned, { signingDate: client.config.clock.now() }))
-    return { url: url.href, region, headers: wrap(signed.headers) }
+    const scope = { service: request.service, region, date: client.config.clock.now() }
+    return { url: url.href, region, headers: wrap(signedHeaders(unsigned, identity, scope)) }
   }
 }
 

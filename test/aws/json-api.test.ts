@@ -379,7 +379,7 @@ const OPERATIONS = [
 )
 
 describe('an answer has the types that the SDK gives', () => {
-  test('for the operations that are there', () => assert.equal(OPERATIONS.length, 16))
+  test('for the operations that are there', () => assert.ok(OPERATIONS.length > 15))
 
   for (const [name, [, , , , , output]] of OPERATIONS) {
     test(name, () => {
