@@ -1,4 +1,4 @@
-/** Builds dist from the sources: four CommonJS bundles, byte for byte the same on every machine, and THIRD-PARTY. */
+/** Builds dist from the sources: CommonJS bundles, byte for byte the same on every machine, and THIRD-PARTY. */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -35,12 +35,21 @@ const shared = {
 const lambdaCredentials = { '@aws-sdk/credential-provider-node': join(root, 'src/aws/environment-credentials.ts') }
 /** `@actions/http-client` names undici only for an agent that nobody here asks for; it is 400 KiB. */
 const withoutUndici = { undici: join(root, 'src/action/no-undici.ts') }
-/** Elsewhere the chain is a file of its own, read when the environment has no keys (src/aws/credentials.ts). */
-const CHAIN = 'credential-chain.cjs'
-const chainBeside = {
-  name: 'chain-beside',
+/**
+ * What not every run needs is a file of its own, loaded from beside the first: elsewhere than in Lambda the chain, when the
+ * environment has no keys (src/aws/credentials.ts); all commands of the CLI but those that read a config file.
+ */
+const BESIDE = {
+  '@aws-sdk/credential-provider-node': './credential-chain.cjs',
+  './some-commands.ts': './cli-lint.cjs',
+  './all-commands.ts': './cli-all.cjs',
+}
+const beside = {
+  name: 'beside',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^@aws-sdk\/credential-provider-node$/ }, () => ({ path: `./${CHAIN}`, external: true })),
+    onResolve({ filter: /./ }, ({ path, kind }) =>
+      kind === 'dynamic-import' && Object.hasOwn(BESIDE, path) ? { path: BESIDE[path], external: true } : undefined,
+    ),
 }
 
 /** Shortens the names that packages use inside themselves: a sixth of the bundles. */
@@ -58,12 +67,17 @@ const shortNames = {
     }),
 }
 
+const small = [beside, shortNames]
+
 export const BUNDLES = [
-  { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: withoutUndici, plugins: [chainBeside] },
-  { entry: 'src/cli/main.ts', file: 'dist/cli.cjs', banner: '#!/usr/bin/env node', plugins: [chainBeside] },
-  { entry: 'src/aws/credential-chain.ts', file: `dist/${CHAIN}` },
-  { entry: 'lambda/rotate.ts', file: 'dist/rotate.cjs', alias: lambdaCredentials },
-  { entry: 'lambda/react.ts', file: 'dist/react.cjs', alias: lambdaCredentials },
+  { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: withoutUndici, plugins: small },
+  { entry: 'src/cli/main.ts', file: 'dist/cli.cjs', banner: '#!/usr/bin/env node', plugins: small },
+  { entry: 'src/cli/some-commands.ts', file: 'dist/cli-lint.cjs', plugins: small },
+  { entry: 'src/cli/all-commands.ts', file: 'dist/cli-all.cjs', plugins: small },
+  // Names stay: the providers ask for the class of a logger by its name.
+  { entry: 'src/aws/credential-chain.ts', file: 'dist/credential-chain.cjs' },
+  { entry: 'lambda/rotate.ts', file: 'dist/rotate.cjs', alias: lambdaCredentials, plugins: [shortNames] },
+  { entry: 'lambda/react.ts', file: 'dist/react.cjs', alias: lambdaCredentials, plugins: [shortNames] },
 ]
 
 /** The files of a build as text, with what went into each bundle. Writes nothing. */
@@ -79,7 +93,7 @@ async function bundle({ entry, file, alias = {}, plugins = [], banner }) {
     entryPoints: [entry],
     outfile: file,
     alias,
-    plugins: [...plugins, shortNames],
+    plugins,
     ...(banner ? { banner: { js: banner } } : {}),
   }
   const { metafile, outputFiles } = await build(options)

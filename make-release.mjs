@@ -5,7 +5,8 @@
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -67,19 +68,34 @@ export function majorTag(version) {
   return `v${version.split('.')[0]}`
 }
 
-/** What npm knows of the packages that the bundles are made from, without what changes from run to run. */
+/**
+ * What npm knows of the packages that the bundles are made from, without what changes from run to run. It is asked about a
+ * copy without the packages of development: told to omit them, npm leaves out as well what they need and we ship.
+ */
 export function billOfMaterials() {
-  const text = npm('sbom', '--sbom-format=cyclonedx', '--omit=dev', '--package-lock-only')
-  const { serialNumber: _, ...bom } = JSON.parse(text)
-  const { timestamp: __, ...metadata } = bom.metadata
-  // npm calls it after the folder that it lies in.
-  metadata.component.name = 'ecs-pull-auth'
-  return `${JSON.stringify({ ...bom, metadata }, null, 2)}\n`
+  const { devDependencies: _, ...own } = JSON.parse(read('package.json'))
+  const lock = JSON.parse(read('package-lock.json'))
+  delete lock.packages[''].devDependencies
+  lock.packages = Object.fromEntries(Object.entries(lock.packages).filter(([, { dev }]) => dev !== true))
+  const folder = mkdtempSync(join(tmpdir(), 'ecs-pull-auth-bill-'))
+  try {
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(own))
+    writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock))
+    const { serialNumber: __, ...bom } = JSON.parse(sbom(folder))
+    const { timestamp: ___, ...metadata } = bom.metadata
+    // npm calls it after the folder that it lies in.
+    metadata.component.name = 'ecs-pull-auth'
+    return `${JSON.stringify({ ...bom, metadata }, null, 2)}\n`
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
-/** @param {...string} args */
-function npm(...args) {
-  return execFileSync('npm', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], shell: false })
+/** @param {string} cwd */
+function sbom(cwd) {
+  /** @type {import('node:child_process').ExecFileSyncOptionsWithStringEncoding} */
+  const options = { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
+  return execFileSync('npm', ['sbom', '--sbom-format=cyclonedx', '--package-lock-only'], options)
 }
 
 /** @param {...string} args */

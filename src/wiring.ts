@@ -31,9 +31,7 @@ import { createHttp } from './http.ts'
 import { createIdentity } from './identity.ts'
 import { PROVIDERS } from './registries/table.ts'
 import { createPullVerifier } from './registries/verify.ts'
-
-/** Set by the build; sources run as `dev`. */
-export const VERSION = process.env.ECS_PULL_AUTH_VERSION ?? 'dev'
+import { VERSION } from './version.ts'
 
 /** Names a credential that came with this run and is stored nowhere; no secret name can begin with it. */
 export const GIVEN = 'input:'

@@ -6,9 +6,8 @@ import { nearest } from '../core/fields.ts'
 import type { Journal } from '../core/ports.ts'
 import { createMasking } from '../masking.ts'
 import { errorData } from '../report.ts'
-import { VERSION } from '../wiring.ts'
+import { VERSION } from '../version.ts'
 import type { CliCommand, Terminal } from './command.ts'
-import { COMMANDS } from './commands.ts'
 import { errorLines } from './error-lines.ts'
 import { printable } from './table.ts'
 
@@ -18,8 +17,10 @@ const COMMON: ParseArgsOptionsConfig = {
   verbose: { type: 'boolean', short: 'v' },
 }
 
+type Commands = ReadonlyMap<string, CliCommand>
+
 /** The exit code: 0 good, 1 finding or failure, 2 bad usage. */
-export async function runCli(terminal: Terminal): Promise<0 | 1 | 2> {
+export async function runCli(terminal: Terminal, commands: Commands): Promise<0 | 1 | 2> {
   const masking = createMasking()
   const lines = errorLines(terminal)
   const out = (text: string) => {
@@ -31,14 +32,14 @@ export async function runCli(terminal: Terminal): Promise<0 | 1 | 2> {
   const json = terminal.argv.includes('--json')
   try {
     if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-      out(helpForAll())
+      out(helpForAll(commands))
       return name === undefined ? 2 : 0
     }
     if (name === '--version') {
       out(VERSION)
       return 0
     }
-    const command = findCommand(name)
+    const command = findCommand(name, commands)
     const { values, positionals } = parse(name, command, rest)
     if (values['help'] === true) {
       out(helpFor(name, command))
@@ -61,11 +62,11 @@ export async function runCli(terminal: Terminal): Promise<0 | 1 | 2> {
   }
 }
 
-function findCommand(name: string): CliCommand {
-  const command = COMMANDS.get(name)
+function findCommand(name: string, commands: Commands): CliCommand {
+  const command = commands.get(name)
   if (command !== undefined) return command
-  const near = nearest(name, [...COMMANDS.keys()])
-  const hint = near === null ? `Commands: ${[...COMMANDS.keys()].join(', ')}.` : `Did you mean ${near}?`
+  const near = nearest(name, [...commands.keys()])
+  const hint = near === null ? `Commands: ${[...commands.keys()].join(', ')}.` : `Did you mean ${near}?`
   throw new PullAuthError('USAGE', `There is no command ${printable(name).slice(0, 60)}.`, hint)
 }
 
@@ -100,9 +101,9 @@ function terminalJournal(err: (text: string) => void, mask: Journal['mask'], ver
   }
 }
 
-function helpForAll(): string {
-  const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length))
-  const lines = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
+function helpForAll(commands: Commands): string {
+  const width = Math.max(...[...commands.keys()].map((name) => name.length))
+  const lines = [...commands].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
   return `Rotates container-registry credentials for Amazon ECS.
 
 Usage: ecs-pull-auth COMMAND [options]

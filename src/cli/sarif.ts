@@ -1,7 +1,7 @@
 /** Lint findings as SARIF 2.1.0, for uploads to code scanning. */
 
 import { type Finding, LINT_RULES } from '../core/lint.ts'
-import { VERSION } from '../wiring.ts'
+import { VERSION } from '../version.ts'
 
 export function sarifOf(file: string, findings: readonly Finding[]): object {
   const rules = Object.entries(LINT_RULES).map(([id, { severity, meaning, hint }]) => ({

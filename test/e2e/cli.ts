@@ -8,8 +8,8 @@ import type { Stage } from './stage.ts'
 import { type Conversation, converse } from './terminal.ts'
 
 const DIST = resolve(import.meta.dirname, '../../dist')
-/** The second is loaded late, from beside the first. */
-const BUNDLES = ['cli.cjs', 'credential-chain.cjs']
+/** The others are loaded late, from beside the first. */
+export const BUNDLES = ['cli.cjs', 'cli-all.cjs', 'cli-lint.cjs', 'credential-chain.cjs']
 
 /** As the operator, in the checkout. The bundle lies where no node_modules is near. */
 export async function cliCommand(

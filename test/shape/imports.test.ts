@@ -98,8 +98,15 @@ test('only the demo reaches for the doubles under test', () => {
 })
 
 test('the environment is read in shells only', () => {
-  // esbuild replaces the one in wiring.ts by the version.
-  const shells = ['src/action/main.ts', 'src/cli/main.ts', 'lambda/rotate.ts', 'lambda/react.ts', 'src/wiring.ts']
+  // esbuild replaces the one in version.ts by the version.
+  const shells = [
+    'src/action/main.ts',
+    'src/cli/main.ts',
+    'src/cli/process.ts',
+    'lambda/rotate.ts',
+    'lambda/react.ts',
+    'src/version.ts',
+  ]
   const found = [...sources('src'), ...sources('lambda')].filter((file) =>
     /\bprocess\.env\b/.test(readFileSync(join(root, file), 'utf8')),
   )

@@ -24,7 +24,8 @@ import { randomVersionId } from '../../core/version-id.ts'
 import { createHttp } from '../../http.ts'
 import { PROVIDERS } from '../../registries/table.ts'
 import { createPullVerifier } from '../../registries/verify.ts'
-import { systemClock, VERSION, wire } from '../../wiring.ts'
+import { VERSION } from '../../version.ts'
+import { systemClock, wire } from '../../wiring.ts'
 
 export interface Stage {
   readonly plan: Plan
