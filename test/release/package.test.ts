@@ -31,12 +31,18 @@ test('each function loads in a folder that has the zip alone', (t) => {
   }
 })
 
+const BESIDE: Readonly<Record<string, readonly string[]>> = {
+  'action.cjs': ['./credential-chain.cjs'],
+  'cli.cjs': ['./cli-lint.cjs', './cli-all.cjs'],
+  'cli-all.cjs': ['./credential-chain.cjs'],
+}
+
 test('a bundle loads nothing beside Node’s own modules but files of dist', () => {
   const files = readdirSync(join(root, 'dist'))
   for (const file of files) {
     const text = readFileSync(join(root, 'dist', file), 'utf8')
     const loaded = [...text.matchAll(/\b(?:require|import)\("(\.{1,2}\/[^"]+)"\)/g)].map(([, path = '']) => path)
-    const beside = ['action.cjs', 'cli.cjs'].includes(file) ? ['./credential-chain.cjs'] : []
+    const beside = BESIDE[file] ?? []
     assert.deepEqual([...new Set(loaded)], beside, file)
     for (const path of beside) assert.ok(files.includes(path.replace('./', '')), path)
   }
