@@ -56,24 +56,39 @@ export function rolloutData(report: RolloutReport) {
 }
 
 /** How many instances ended in each outcome; of a large fleet those on the version are counted, not listed. */
-function outcomeCounts({ onVersion, stragglers, left, coverage }: RolloutReport): Readonly<Record<string, number>> {
+export function outcomeCounts({
+  onVersion,
+  stragglers,
+  left,
+  coverage,
+}: RolloutReport): Readonly<Record<string, number>> {
   const counts: Partial<Record<Outcome, number>> = { 'on-version': onVersion }
   for (const { outcome } of [...stragglers, ...left, ...(coverage?.uncovered ?? [])])
     counts[outcome] = (counts[outcome] ?? 0) + 1
   return counts
 }
 
-/** One row for each instance that is known by name, for people: those that need somebody first. */
-export function instanceRows({ instances, coverage }: RolloutReport): readonly (readonly string[])[] {
+export interface KnownInstance {
+  readonly instanceId: string
+  readonly outcome: Outcome
+  readonly why: string
+}
+
+/** Every instance that is known by name: those that need somebody first. */
+export function knownInstances({ instances, coverage }: RolloutReport): readonly KnownInstance[] {
   const all = [
-    ...instances.map((instance) => ({ ...instance, why: whyOf(instance) })),
+    ...instances.map((instance) => ({ ...instance, why: whyOf(instance) ?? '' })),
     ...(coverage?.uncovered ?? []).map((instance) => ({
       ...instance,
       why: `no target in cluster ${coverage?.cluster}`,
     })),
   ]
-  const sorted = [...all.filter(({ outcome }) => !isFine(outcome)), ...all.filter(({ outcome }) => isFine(outcome))]
-  return sorted.map(({ instanceId, outcome, why }) => [instanceId, outcome, why ?? ''])
+  return [...all.filter(({ outcome }) => !isFine(outcome)), ...all.filter(({ outcome }) => isFine(outcome))]
+}
+
+/** The same as rows of a table. */
+export function instanceRows(rollout: RolloutReport): readonly (readonly string[])[] {
+  return knownInstances(rollout).map(({ instanceId, outcome, why }) => [instanceId, outcome, why])
 }
 
 /** The cluster in one sentence. */

@@ -1,7 +1,7 @@
 /** The Action's inputs: read once, checked together, turned into a plan. */
 
 import { PullAuthError } from '../core/errors.ts'
-import { type Plan, readPlan } from '../core/plan.ts'
+import { type Plan, readPlan, readUnjudgedPlan } from '../core/plan.ts'
 import type { Interrupt } from '../core/ports.ts'
 import { registryHost } from '../core/registry-key.ts'
 import { Secret } from '../core/secret.ts'
@@ -19,11 +19,16 @@ export const INPUT_NAMES = [
   'probe',
   'targets',
   'on-cancel',
+  'mode',
 ] as const
 export type InputName = (typeof INPUT_NAMES)[number]
 export type Inputs = Readonly<Record<InputName, string>>
 
+/** `plan`: tell what a rotation would do, ask nobody, change nothing. */
+export type Mode = 'rotate' | 'plan'
+
 export interface Request {
+  readonly mode: Mode
   readonly plan: Plan
   /** Credentials that came as inputs, by the name under which the plan knows them. */
   readonly given: ReadonlyMap<string, Secret>
@@ -35,7 +40,17 @@ const SINGLE: readonly InputName[] = ['secret', 'registry', 'username', 'passwor
 
 /** Throws USAGE with every missing or superfluous input, and what `readPlan` throws. */
 export function readRequest(inputs: Inputs, readFile: (path: string) => string): Request {
-  return { ...readPlanned(inputs, readFile), cancelled: readOnCancel(inputs['on-cancel']) }
+  const mode = readMode(inputs.mode)
+  return { mode, cancelled: readOnCancel(inputs['on-cancel']), ...readPlanned(inputs, mode, readFile) }
+}
+
+function readMode(text: string): Mode {
+  if (text === '' || text === 'rotate') return 'rotate'
+  if (text === 'plan') return 'plan'
+  throw usage(
+    `The input mode is ${text}.`,
+    'Write plan to be told what would be done, or rotate, which is the default.',
+  )
 }
 
 function readOnCancel(text: string): Interrupt['rollout'] {
@@ -44,9 +59,9 @@ function readOnCancel(text: string): Interrupt['rollout'] {
   throw usage(`The input on-cancel is ${text}.`, 'Write detach, or cancel; without it the rollout goes on (detach).')
 }
 
-type Planned = Omit<Request, 'cancelled'>
+type Planned = Pick<Request, 'plan' | 'given'>
 
-function readPlanned(inputs: Inputs, readFile: (path: string) => string): Planned {
+function readPlanned(inputs: Inputs, mode: Mode, readFile: (path: string) => string): Planned {
   const single = SINGLE.filter((name) => inputs[name] !== '')
   if (inputs.plan !== '') {
     if (single.length > 0)
@@ -54,13 +69,10 @@ function readPlanned(inputs: Inputs, readFile: (path: string) => string): Planne
         `The input plan does not go together with ${single.join(', ')}.`,
         'Put everything into the plan file.',
       )
-    return {
-      plan: readPlan(parsePlanText(readFile(inputs.plan), inputs.plan), inputs.plan, PROVIDERS),
-      given: new Map(),
-    }
+    return { plan: readAs(mode, parsePlanText(readFile(inputs.plan), inputs.plan), inputs.plan), given: new Map() }
   }
-  const missing = SINGLE.filter((name) => name !== 'targets' && inputs[name] === '')
-  if (missing.length === SINGLE.length - 1) {
+  const missing = NEEDED[mode].filter((name) => inputs[name] === '')
+  if (missing.length === NEEDED[mode].length) {
     throw new PullAuthError(
       'PLAN_MISSING',
       'Neither the input plan nor secret, registry, username, password and probe are given.',
@@ -68,14 +80,25 @@ function readPlanned(inputs: Inputs, readFile: (path: string) => string): Planne
     )
   }
   if (missing.length > 0) throw usage(`Missing: ${missing.join(', ')}.`, EMPTY_HINT)
-  return singleRegistry(inputs)
+  return singleRegistry(inputs, mode)
+}
+
+/** A pull request of a fork has no credential, and its plan is worth a look all the same. */
+const NEEDED: Readonly<Record<Mode, readonly InputName[]>> = {
+  rotate: SINGLE.filter((name) => name !== 'targets'),
+  plan: ['secret', 'registry', 'probe'],
+}
+
+/** In mode plan a schedule that is not safe is part of the report. */
+function readAs(mode: Mode, value: unknown, origin: string): Plan {
+  return mode === 'plan' ? readUnjudgedPlan(value, origin, PROVIDERS) : readPlan(value, origin, PROVIDERS)
 }
 
 const EMPTY_HINT =
   'Set the input plan to a file of the repository, or all single inputs. An input from a secret or variable is empty where ' +
   'that is not available: forks and Dependabot get no secrets.'
 
-function singleRegistry(inputs: Inputs): Planned {
+function singleRegistry(inputs: Inputs, mode: Mode): Planned {
   const name = `${GIVEN}credential`
   const provider = registryHost(inputs.registry) === 'ghcr.io' ? 'ghcr' : 'static'
   const value = {
@@ -86,7 +109,7 @@ function singleRegistry(inputs: Inputs): Planned {
     },
     ...(inputs.targets === '' ? {} : { fleet: { targets: readTargets(inputs.targets) } }),
   }
-  const plan = readPlan(value, 'made from the inputs', PROVIDERS)
+  const plan = readAs(mode, value, 'made from the inputs')
   const registries = plan.registries.map((registry) => ({
     ...registry,
     config: { ...(registry.config as object), credential: name },

@@ -1,18 +1,37 @@
 /** Entry of `dist/action.cjs`. */
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as core from '@actions/core'
 import { PullAuthError } from '../core/errors.ts'
-import { connect, wire } from '../wiring.ts'
+import { connect, systemClock, wire } from '../wiring.ts'
 import { runAction } from './run.ts'
 
-/** A cancelled workflow sends SIGINT, SIGTERM 7.5 s later, and kills 2.5 s after that. */
+const stop = new AbortController()
+
 function stopSignal(): AbortSignal {
-  const stop = new AbortController()
   process.once('SIGINT', () => stop.abort(new Error('SIGINT')))
   // Once more is no reason to hurry: what is under way ends within the ten seconds.
   process.on('SIGTERM', () => stop.abort(new Error('SIGTERM')))
   return stop.signal
+}
+
+/** Named by the step, which is unique in its job: the reports of two steps stay apart. */
+function writeReport(html: string): string | null {
+  const folder = process.env['RUNNER_TEMP']
+  if (!folder) return null
+  const step = (process.env['GITHUB_ACTION'] ?? 'step').replaceAll(/[^\w-]/g, '_')
+  const path = join(folder, `ecs-pull-auth-${step}.html`)
+  writeFileSync(path, html, { mode: 0o600 })
+  return path
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
 }
 
 process.exitCode = 1
@@ -29,19 +48,22 @@ void runAction({
   writeSummary: async (markdown) => {
     if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(markdown).write()
   },
+  clock: systemClock,
+  writeReport,
+  readText,
   readFile: (path) => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch {
-      throw new PullAuthError(
-        'PLAN_MISSING',
-        `The plan ${path} cannot be read.`,
-        'Check the path; actions/checkout must run before this step.',
-      )
-    }
+    const text = readText(path)
+    if (text !== null) return text
+    throw new PullAuthError(
+      'PLAN_MISSING',
+      `The plan ${path} cannot be read.`,
+      'Check the path; actions/checkout must run before this step.',
+    )
   },
   stopSignal,
   wire: (journal, given) => wire(connect(process.env), journal, given),
 }).then((code) => {
   process.exitCode = code
+  // A step that did not end in time is left where it is.
+  if (stop.signal.aborted) process.exit()
 })

@@ -1,14 +1,24 @@
-/** The Action: inputs to plan, job, report to outputs, annotations and summary. */
+/** The Action: inputs to plan, job, report to outputs, annotations, summary and HTML file. */
 
+import { refuseUnsafe } from '../core/cadence.ts'
 import { asPullAuthError, type PullAuthError } from '../core/errors.ts'
 import { type JobPorts, type JobReport, runJob } from '../core/job.ts'
-import type { Journal } from '../core/ports.ts'
+import type { Clock, Journal } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import { spellings } from '../core/secret.ts'
 import { versionIdFrom } from '../core/version-id.ts'
-import { earliestExpiry, failedCount, jobData } from '../report.ts'
+import { previewOf } from '../preview.ts'
+import { earliestExpiry, failedCount } from '../report.ts'
+import { refuseNext, unlessTooLate } from './cancelling.ts'
+import { type Chronicle, createChronicle } from './chronicle.ts'
 import { INPUT_NAMES, type Inputs, type Request, readRequest } from './inputs.ts'
-import { failureSummary, jobSummary } from './summary.ts'
+import { failurePage, jobPage } from './job-page.ts'
+import type { Page } from './page.ts'
+import { pageHtml } from './page-html.ts'
+import { pageMarkdown } from './page-markdown.ts'
+import { planPage } from './plan-page.ts'
+import { resultText } from './result.ts'
+import { type Advice, adviceFor } from './workflow-advice.ts'
 
 /** What the Action needs of the runner: `@actions/core` and two functions. */
 export interface Runner {
@@ -20,41 +30,100 @@ export interface Runner {
   endGroup(): void
   info(message: string): void
   warning(message: string, properties: { title: string }): void
-  error(message: string, properties: { title: string }): void
+  error(message: string, properties: { title: string; file?: string; startLine?: number }): void
+  readonly clock: Clock
   writeSummary(markdown: string): Promise<void>
+  /** The path of the file, or null where a step has no folder for it. */
+  writeReport(html: string): string | null
+  /** Throws PLAN_MISSING. */
   readFile(path: string): string
-  /** Aborts when the workflow is cancelled. */
+  readText(path: string): string | null
+  /** Aborts when the workflow is cancelled; until it is asked for, that ends the process at once. */
   stopSignal(): AbortSignal
   wire(journal: Journal, given: ReadonlyMap<string, Secret>): JobPorts
 }
 
-/** The exit code: 0 only when every target runs the version. */
+/** A run as it goes on. */
+interface Run {
+  readonly runner: Runner
+  readonly chronicle: Chronicle
+  readonly groups: { open: boolean }
+}
+
+/** The exit code: 0 only when every target runs the version, or when the plan that was to be shown is safe. */
 export async function runAction(runner: Runner): Promise<0 | 1> {
-  const groups = { open: false }
+  const run: Run = { runner, chronicle: createChronicle(runner.clock.now), groups: { open: false } }
   try {
     const inputs = Object.fromEntries(INPUT_NAMES.map((name) => [name, runner.getInput(name)])) as Inputs
     if (inputs.password !== '') runner.setSecret(inputs.password)
     const request = readRequest(inputs, runner.readFile)
-    const interrupt = { signal: () => runner.stopSignal(), rollout: request.cancelled }
-    const ports = { ...runner.wire(runnerJournal(runner, groups), request.given), interrupt }
-    const report = await runJob(ports, request.plan, versionIdOf(runner, request), request.given.size > 0)
-    endGroup(runner, groups)
-    tellOutputs(runner, report)
-    await runner.writeSummary(jobSummary(report))
-    if (report.problem === null) return 0
-    return fail(runner, report.problem)
+    return request.mode === 'plan' ? await showPlan(run, request) : await rotate(run, request)
   } catch (thrown) {
-    endGroup(runner, groups)
+    endGroup(run)
     const error = asPullAuthError(thrown)
-    await runner.writeSummary(failureSummary(error))
-    return fail(runner, error)
+    const advice = adviceFor(error, runner)
+    await show(run, failurePage(error, { spans: run.chronicle.spans('last'), advice: advice?.text ?? null }))
+    return fail(runner, error, advice)
   }
 }
 
-function fail(runner: Runner, error: PullAuthError): 1 {
+async function rotate(run: Run, request: Request): Promise<0 | 1> {
+  const { runner, chronicle } = run
+  const stop = runner.stopSignal()
+  const interrupt = { signal: () => stop, rollout: request.cancelled }
+  const ports = { ...runner.wire(runnerJournal(run, stop), request.given), interrupt }
+  const job = runJob(ports, request.plan, versionIdOf(runner, request), request.given.size > 0)
+  const report = await unlessTooLate(job, { stop, clock: runner.clock, step: chronicle.current })
+  endGroup(run)
+  tellOutputs(runner, report)
+  const { problem } = report
+  const advice = problem === null ? null : adviceFor(problem, runner)
+  const failed = problem?.code === 'OUTPUT_FAILED' ? 'Write outputs' : 'last'
+  const spans = chronicle.spans(problem === null ? null : failed)
+  await show(run, jobPage(report, { now: runner.clock.now(), spans, advice: advice?.text ?? null }))
+  return problem === null ? 0 : fail(runner, problem, advice)
+}
+
+/** Asks nobody: not AWS, no registry, not GitHub. So a pull request of a fork can have it too. */
+async function showPlan(run: Run, { plan }: Request): Promise<0 | 1> {
+  const problem = cadenceProblem(plan)
+  await show(run, planPage(previewOf(plan, null, null), problem))
+  return problem === null ? 0 : fail(run.runner, problem, null)
+}
+
+function cadenceProblem(plan: Request['plan']): PullAuthError | null {
+  try {
+    refuseUnsafe(plan, plan.secret)
+    return null
+  } catch (error) {
+    return asPullAuthError(error)
+  }
+}
+
+/** What was done is done: a report that cannot be written makes no run red. */
+async function show({ runner }: Run, page: Page): Promise<void> {
+  try {
+    const path = runner.writeReport(pageHtml(page, footerOf(runner)))
+    if (path !== null) runner.setOutput('report', path)
+    await runner.writeSummary(pageMarkdown(page, path))
+  } catch (error) {
+    const kind = error instanceof Error && 'code' in error ? String(error.code) : 'no reason told'
+    runner.warning(`The report of this run could not be written (${kind}).`, { title: 'ecs-pull-auth' })
+  }
+}
+
+function footerOf({ env, clock }: Runner): string {
+  const names = ['GITHUB_REPOSITORY', 'GITHUB_WORKFLOW', 'GITHUB_JOB', 'GITHUB_RUN_ID', 'GITHUB_RUN_ATTEMPT']
+  const run = names.flatMap((name) => env[name] ?? []).join(' · ')
+  return `ecs-pull-auth · ${run} · ${new Date(clock.now()).toISOString()}`
+}
+
+function fail(runner: Runner, error: PullAuthError, advice: Advice | null): 1 {
   if (error.code === 'INTERNAL' && error.cause instanceof Error)
     runner.info(asText(error.cause.stack ?? error.cause.name))
-  runner.error(`${error.message} ${error.hint}`, { title: error.code })
+  const place = advice?.place ?? null
+  const text = [error.message, error.hint, ...(advice === null ? [] : [advice.text])].join(' ')
+  runner.error(text, { title: error.code, ...(place === null ? {} : { file: place.file, startLine: place.line }) })
   return 1
 }
 
@@ -77,11 +146,12 @@ export const OUTPUT_NAMES = [
   'failed',
   'expires-at',
   'result',
+  'report',
 ] as const
 
 function tellOutputs(runner: Runner, report: JobReport): void {
   const { rollout } = report
-  const outputs: Record<(typeof OUTPUT_NAMES)[number], string> = {
+  const outputs: Record<Exclude<(typeof OUTPUT_NAMES)[number], 'report'>, string> = {
     'secret-arn': report.secret,
     version: report.version,
     changed: String(report.changed),
@@ -90,23 +160,29 @@ function tellOutputs(runner: Runner, report: JobReport): void {
     'on-version': String(rollout?.onVersion ?? 0),
     failed: String(rollout === null ? 0 : failedCount(rollout)),
     'expires-at': earliestExpiry(report.registries) ?? '',
-    result: JSON.stringify(jobData(report)),
+    result: resultText(report),
   }
   for (const [name, value] of Object.entries(outputs)) runner.setOutput(name, value)
 }
 
 /** One log group per phase; every spelling of a credential is masked before anything else can print it. */
-function runnerJournal(runner: Runner, groups: { open: boolean }): Journal {
+function runnerJournal(run: Run, stop: AbortSignal): Journal {
+  const { runner, chronicle, groups } = run
   return {
     mask(secret, username) {
       for (const spelling of spellings(secret, username)) runner.setSecret(spelling)
     },
     phase(title) {
-      endGroup(runner, groups)
+      endGroup(run)
+      refuseNext(title, stop)
+      chronicle.phase(title)
       runner.startGroup(title)
       groups.open = true
     },
-    info: (message) => runner.info(asText(message)),
+    info(message, detail) {
+      chronicle.saw(detail)
+      runner.info(asText(message))
+    },
     warn: (message, detail) =>
       runner.warning(message, { title: typeof detail?.['code'] === 'string' ? detail['code'] : 'ecs-pull-auth' }),
   }
@@ -117,7 +193,7 @@ function asText(message: string): string {
   return message.replaceAll(/^(\s*):(?=:)/gm, '$1: ').replaceAll('##[', '# #[')
 }
 
-function endGroup(runner: Runner, groups: { open: boolean }): void {
+function endGroup({ runner, groups }: Run): void {
   if (groups.open) runner.endGroup()
   groups.open = false
 }

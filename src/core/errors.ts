@@ -52,6 +52,7 @@ export const ERROR_CODES = {
   ROLLOUT_TIMEOUT: 'The rollout was still running when its time was over.',
   ROLLOUT_DETACHED: 'Somebody interrupted the following of a rollout, which goes on.',
   ROLLOUT_CANCELLED: 'Somebody interrupted the following of a rollout, and it was cancelled as asked.',
+  RUN_CANCELLED: 'The workflow was cancelled, and this run stopped where nothing is half done.',
   COMMAND_UNKNOWN: 'The Run Command that is to be followed is no rollout of the current version.',
   RUNBOOK_MISSING: 'The Automation runbook does not exist.',
   RUNBOOK_ENDED: 'The Automation runbook ended before it had reloaded the fleet.',

@@ -4,7 +4,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readRequest } from '../../src/action/inputs.ts'
 
-const INPUTS = { plan: '', secret: 'agent', username: 'puller', password: 'any', targets: '', 'on-cancel': '' }
+const INPUTS = {
+  plan: '',
+  secret: 'agent',
+  username: 'puller',
+  password: 'any',
+  targets: '',
+  'on-cancel': '',
+  mode: '',
+}
 
 for (const [registry, probe, kind] of [
   ['ghcr.io', 'ghcr.io/acme/app:stable', 'ghcr'],

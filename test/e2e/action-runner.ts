@@ -3,7 +3,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { load } from 'js-yaml'
-import { type Ended, NODE_24, runProcess } from './run-process.ts'
+import { type Ended, NODE_24, type ProcessOrder, runProcess } from './run-process.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -28,6 +28,8 @@ export interface ActionRun extends Ended {
   readonly masks: readonly string[]
   readonly outputs: Readonly<Record<string, string>>
   readonly summary: string
+  /** The HTML file that the output `report` names; empty without one. */
+  readonly report: string
   /** What the step wrote to GITHUB_ENV and GITHUB_STATE. */
   readonly environment: string
   readonly state: string
@@ -39,26 +41,31 @@ export interface ActionOrder {
   readonly workspace: string
   readonly inputs: Readonly<Record<string, string>>
   readonly env: Readonly<Record<string, string>>
+  readonly onOutput?: ProcessOrder['onOutput']
 }
 
-export async function runAction({ folder, workspace, inputs, env }: ActionOrder): Promise<ActionRun> {
+export async function runAction({ folder, workspace, inputs, env, onOutput }: ActionOrder): Promise<ActionRun> {
   if (ACTION.runs.using !== 'node24' || !process.version.startsWith('v24.'))
     throw new Error('The runner needs Node 24.')
   const main = install(folder)
   const files = makeFiles(folder)
+  const places = { GITHUB_WORKSPACE: workspace, RUNNER_TEMP: mkdtempSync(join(folder, '_temp-')) }
   const ended = await runProcess({
     argv: [NODE_24, main],
     cwd: workspace,
-    env: { ...RUNNER, ...files.variables, GITHUB_WORKSPACE: workspace, ...inputVariables(inputs), ...env },
+    env: { ...RUNNER, ...files.variables, ...places, ...inputVariables(inputs), ...env },
+    ...(onOutput === undefined ? {} : { onOutput }),
   })
   const { commands, log } = readLog(ended.stdout)
+  const outputs = readOutputs(files.read('GITHUB_OUTPUT'))
   return {
     ...ended,
     commands,
     log,
     masks: commands.filter(({ name }) => name === 'add-mask').map(({ message }) => message),
-    outputs: readOutputs(files.read('GITHUB_OUTPUT')),
+    outputs,
     summary: files.read('GITHUB_STEP_SUMMARY'),
+    report: outputs['report'] === undefined ? '' : readFileSync(outputs['report'], 'utf8'),
     environment: files.read('GITHUB_ENV'),
     state: files.read('GITHUB_STATE'),
   }

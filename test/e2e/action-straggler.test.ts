@@ -20,8 +20,8 @@ test('one node does not come back', async (t) => {
   const run = await actionStep(stage, { inputs: { plan: stage.file('ecs-pull-auth.yaml', gitlabPlan(stage)) } })
   matchSnapshot(t, stage, [...actionParts(run), ...requestParts(stage, ['operator', 'node'], from)])
 
-  const rows = run.summary.split('\n').filter((line) => line.startsWith('| i-'))
-  assert.match(rows[0] ?? '', new RegExp(`^\\| ${node.id} \\| rolled-back \\|`))
+  const rows = run.summary.split('\n').filter((line) => line.startsWith('| [i-'))
+  assert.match(rows[0] ?? '', new RegExp(`^\\| \\[${node.id}\\]\\(https://[^ )]+\\) \\| rolled-back \\|`))
   assert.ok(await stage.pulls(old), 'the old credential was revoked while an instance uses it')
   assert.equal(node.credentialFor(stage.probe)?.username, old.username)
   assert.equal(stage.gitlab.deployTokens().length, 2)

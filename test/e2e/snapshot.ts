@@ -97,6 +97,9 @@ export function normalise(stage: Stage, text: string): string {
   ]
   return names
     .reduce((result, [from, to]) => result.replaceAll(from, to), text)
+    .replaceAll(/_temp-\w{6}/g, '_temp')
+    .replaceAll(/\b1[78]\d{11}\b/g, '<ms>')
+    .replaceAll(/\b\d+ (?:d|h|min|s)(?: \d+ (?:h|min|s))* left\b/g, '<life> left')
     .replaceAll(/127\.0\.0\.1:\d+/g, '<loopback>')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, '<time>')
     .replaceAll(/\b[0-9a-f]{64}\b/g, '<sha256>')
@@ -122,5 +125,5 @@ function idsOf({ aws }: Stage): readonly (readonly [string, string])[] {
     'command',
     aws.ssm.rollouts().map(({ order }) => order.id),
   )
-  return [...versions, ...commands, ...versions.map(([id, name]) => [id.slice(0, 8), name] as const)]
+  return [...versions, ...commands, ...[...versions, ...commands].map(([id, name]) => [id.slice(0, 8), name] as const)]
 }

@@ -1,0 +1,29 @@
+/** What to do about an instance, by its outcome; docs/fleet.md says the same at length. */
+
+import type { Outcome } from '../core/outcome.ts'
+
+const AGAIN = 'Reload again: only instances that do not run the version are restarted.'
+
+const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
+  running: 'Wait; follow it with ecs-pull-auth reload --command.',
+  'rolled-back': `Read its agent’s log (journalctl -u ecs, /var/log/ecs/ecs-agent.log). ${AGAIN}`,
+  'rollback-failed': 'Repair or replace it: its agent runs with neither file.',
+  busy: AGAIN,
+  'fetch-failed': 'Allow secretsmanager:GetSecretValue to its role; check its way to Secrets Manager.',
+  refused: 'Run ecs-pull-auth lint on the stored config.',
+  'write-failed': 'Check its disk, and who may write to /etc/ecs.',
+  unsupported: 'Reload it another way, or take it out of fleet.targets.',
+  'other-version': AGAIN,
+  unclear: 'Read the output of the Run Command for it.',
+  undelivered: 'Check that its SSM agent runs and is connected, and that ssm:SendCommand allows it.',
+  'timed-out': 'Look at the instance: its agent or its disk hangs.',
+  stopped: AGAIN,
+  late: AGAIN,
+  'not-tagged': 'Give it the tags that fleet.targets asks for, then reload.',
+  'not-managed': 'Have its SSM agent run, with AmazonSSMManagedInstanceCore; deregister it from ECS if it is gone.',
+  'not-targeted': 'Allow ssm:DescribeInstanceInformation, so that it can be found out why.',
+}
+
+export function remedyFor(outcome: Outcome): string {
+  return REMEDIES[outcome] ?? `Look at the instance. ${AGAIN}`
+}
