@@ -53,6 +53,10 @@ export interface CliCommand {
   /** Beyond --json and --help, which every command has. */
   readonly options: ParseArgsOptionsConfig
   readonly optionHelp?: Readonly<Record<string, string>>
+  /** What an option's value can be, for completion. */
+  readonly values?: Readonly<Record<string, readonly string[]>>
+  /** What an argument can be, for completion; default: a file. */
+  readonly arguments?: readonly string[]
   readonly least: number
   readonly most: number
   run(cx: CommandContext): Promise<CommandResult>

@@ -8,7 +8,7 @@ import { iam } from './iam-command.ts'
 import { init } from './init-command.ts'
 import { reloadFleet, retireOld, rollback, rotateSecret, status } from './plan-commands.ts'
 import { plan } from './preview-command.ts'
-import { document, providers } from './print-commands.ts'
+import { completion, document, providers } from './print-commands.ts'
 import { verify } from './verify-command.ts'
 
 export const COMMANDS: ReadonlyMap<string, CliCommand> = new Map([
@@ -27,4 +27,5 @@ export const COMMANDS: ReadonlyMap<string, CliCommand> = new Map([
   ['providers', providers],
   ['document', document],
   ['iam', iam],
+  ['completion', completion(() => COMMANDS)],
 ])

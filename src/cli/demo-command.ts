@@ -11,6 +11,7 @@ export const demo: CliCommand = {
   usage: '[--break registry|node|lost-response]',
   options: { break: { type: 'string' } },
   optionHelp: { break: 'registry, node or lost-response: see what a failure looks like' },
+  values: { break: BREAKS },
   least: 0,
   most: 0,
   run: async ({ terminal, journal, options }) => {

@@ -24,6 +24,7 @@ export const doctor: CliCommand = {
     principal: 'ARN of the role or user that has them; default: the caller',
     'kms-key': 'ARN of the customer key of the plan’s secrets',
   },
+  values: { actor: ACTORS },
   least: 0,
   most: 0,
   run: async (cx) => {

@@ -46,6 +46,7 @@ export const iam: CliCommand = {
     actor: `only the policy document of one: ${ACTORS.join(', ')}`,
     parameters: 'instead, the parameters of the stack (deploy/template.yaml) that follow from the plan',
   },
+  values: { actor: ACTORS },
   least: 0,
   most: 0,
   run: async (cx) => {

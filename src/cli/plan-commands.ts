@@ -50,6 +50,7 @@ function prepare(cx: CommandContext): { plan: Plan; ports: JobPorts } {
 }
 
 const INTERRUPT_OPTION = { 'on-interrupt': { type: 'string' } } as const
+const INTERRUPT_VALUES = { 'on-interrupt': ['detach', 'cancel'] } as const
 const INTERRUPT_HELP = {
   'on-interrupt': 'what Ctrl-C does to a rollout under way: detach (it goes on, the default) or cancel',
 }
@@ -105,6 +106,7 @@ export const reloadFleet: CliCommand = {
   ),
   options: { ...PLAN_OPTION, command: { type: 'string' }, ...INTERRUPT_OPTION },
   optionHelp: { ...PLAN_HELP, command: 'follow this Run Command instead of sending one', ...INTERRUPT_HELP },
+  values: INTERRUPT_VALUES,
 }
 
 async function runReload(cx: CommandContext): Promise<CommandResult> {
@@ -200,6 +202,7 @@ export const rollback: CliCommand = {
   usage: '--plan FILE',
   options: { ...PLAN_OPTION, ...YES_OPTION, ...INTERRUPT_OPTION },
   optionHelp: { ...PLAN_HELP, ...YES_HELP, ...INTERRUPT_HELP },
+  values: INTERRUPT_VALUES,
   least: 0,
   most: 0,
   run: async (cx) => {

@@ -7,6 +7,7 @@ import { PullAuthError } from '../core/errors.ts'
 import { overviewOf, type ProviderOverview } from '../registries/overview.ts'
 import { PROVIDERS } from '../registries/table.ts'
 import type { CliCommand } from './command.ts'
+import { completionScript, SHELLS } from './completion.ts'
 import { textFacts } from './table.ts'
 
 export const document: CliCommand = {
@@ -59,6 +60,29 @@ export const providers: CliCommand = {
     })
     return { exit: 0, json, text: all.map(({ words }) => providerText(words)).join('\n\n') }
   },
+}
+
+/** `commands`: the whole table, this command among them. */
+export function completion(commands: () => ReadonlyMap<string, CliCommand>): CliCommand {
+  return {
+    summary: 'Print completion for a shell: source <(ecs-pull-auth completion bash).',
+    usage: SHELLS.join('|'),
+    options: {},
+    arguments: SHELLS,
+    least: 1,
+    most: 1,
+    run: async ({ arguments: [wanted = ''] }) => {
+      const shell = SHELLS.find((known) => known === wanted)
+      if (shell === undefined)
+        throw new PullAuthError(
+          'USAGE',
+          'completion takes bash, zsh or fish.',
+          'For example: source <(ecs-pull-auth completion bash)',
+        )
+      const script = completionScript(shell, commands())
+      return { exit: 0, json: { shell, script }, text: script.trimEnd() }
+    },
+  }
 }
 
 function providerText({ provider, summary, rootless, ...words }: ProviderOverview): string {

@@ -22,6 +22,8 @@ need bats bats
 need python3 python3
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 need dash dash
+need zsh zsh
+need fish fish
 
 have_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
