@@ -55,14 +55,15 @@ const PARAMETERS = {
 const TIMEOUT_SECONDS = 1600
 
 /**
- * The script without comments, docstrings and blank lines: what runs stays as it was written, line by line. The docstring of a class
- * stays, because it can be all that the class has.
+ * The script without comments, docstrings and blank lines: what runs stays as it was written, line by line. The docstring of a
+ * class stays where it is all that the class has.
  * @param {string} text
  * @returns {string}
  */
 export function withoutComments(text) {
   return text
     .replaceAll(/(?<!class .*:\n)^ *"""[^]*?"""\n/gm, '')
+    .replaceAll(/(?<=class .*:\n) *"""[^]*?"""\n(?=\n* )/g, '')
     .replaceAll(/^ *#(?!!| shellcheck).*\n/gm, '')
     .replaceAll(/  # .*$/gm, '')
     .replaceAll(/\n{2,}/g, '\n')

@@ -41,8 +41,12 @@ class Container:
         start = str(state.get('StartedAt', ''))
         if state.get('Running') or state.get('Restarting'):
             return Moment('active', start)
-        # One that was made and never started is ours: a run was cut short.
-        return Moment('failed' if state.get('Status') == 'created' or inspect(OLD) else 'inactive', start)
+        if inspect(OLD):
+            return Moment('failed', start)  # a run was cut short
+        if state.get('Status') == 'created':
+            return Moment('created', start)
+        # `docker stop` ends it with 0, or by a signal.
+        return Moment('inactive' if state.get('ExitCode') in (None, 0, 137, 143) else 'failed', start)
 
     def tidy(self):
         """What a run that was killed left half done is undone: until a new container was started, the old one counts."""

@@ -21,12 +21,13 @@ import time
 
 from container import Container, Unlike
 from docker import auth_of, running_variables
-from ecs_config import GO_SPACE, Refused, cluster, digest, environment, keeps_state, merge, read_auth, read_stored, restored, switch
+from ecs_config import GO_SPACE, Refused, cluster, digest, environment, keeps_state, merge, read_auth, read_stored
+from ecs_config import restored, switch
 from fetch import FetchFailed, fetch_secret
 from files import AGENT_STATE, BACKUP, CONFIG, FAILED, INSTANCE_CONFIG, LOCK, RECORD, STAMP, STATE, TEMPORARY
 from files import read, read_json_file, remove, write
 from hook import set_hook
-from service import POLL_SECONDS, Systemd, Upstart, command, introspect, registration, seconds, settled
+from service import Moment, POLL_SECONDS, Systemd, Upstart, command, introspect, registration, seconds, settled
 from service import wait_until_healthy
 
 EXITS = {
@@ -111,12 +112,6 @@ def boot_id():
     return (read('/proc/sys/kernel/random/boot_id') or '').strip()
 
 
-def not_running(now):
-    """Stopped on purpose, in a warm pool, or not yet started, because cloud-init goes first and may wait for us: whenever
-    the agent starts, it has the new credentials. An agent that has failed, or never gets up, is trouble."""
-    return Done('written' if now.state == 'inactive' else 'agent-down', 'service-' + (now.state or 'unknown'))
-
-
 class Reload:
     """One run. `version` is what the agent runs as far as it is known; the status line tells it however the run ends."""
 
@@ -194,7 +189,7 @@ class Reload:
         if self.service.reads_files and not keeps_state(env):
             # A restarted agent would not know its tasks any more and register as another instance.
             raise Done('unsupported', 'agent-keeps-no-state')
-        if self.backup is None and self.service.look().state in ('inactive', 'failed') and introspect():
+        if self.backup is None and self.service.look().state in ('inactive', 'failed', 'created') and introspect():
             # An agent beside the service manager, as after `docker restart ecs-agent`: nothing here could reload it.
             raise Done('unsupported', 'unsupervised-agent')
 
@@ -244,7 +239,7 @@ class Reload:
         self.version = stamp['version']
         now = settled(self.service)
         if not now.active:
-            raise not_running(now)
+            raise self.not_running(now)
         raise Done('unchanged', reason, introspect() or '-')
 
     def put(self, wanted):
@@ -258,8 +253,9 @@ class Reload:
             write_config(wanted, self.untouched)
         elif record.get('sha256') == digest('replace', wanted):
             return
-        start = self.service.look().start if self.service else ''
-        write(RECORD, json.dumps({'sha256': digest('replace', wanted), 'boot': boot_id(), 'start': start}))
+        now = self.service.look() if self.service else Moment('', '')
+        new = {'sha256': digest('replace', wanted), 'boot': boot_id(), 'start': now.start}
+        write(RECORD, json.dumps(dict(new, left=record.get('left')) if now.state == 'created' else new))
 
     def untouched(self):
         if read(CONFIG) != self.current:  # by user data that appends to it at boot, say: those lines must not be lost
@@ -267,9 +263,10 @@ class Reload:
 
     def bring_up(self, stamp, reason, jitter):
         now, record, auth = settled(self.service), read_json_file(RECORD), self.auth(read(CONFIG))
-        revive = now.state == 'failed' and self.backup is not None  # an earlier run, cut short, took it down
+        down = now.state == 'failed' or now.state == 'created' and not record.get('left')
+        revive = down and self.backup is not None  # an earlier run, cut short, took it down
         if not now.active and not revive:
-            self.leave_stopped(stamp, now)
+            self.leave(stamp, now)
         before = record.get('start') if record.get('boot') == boot_id() else None
         if revive or now.start == before or not self.service.carries(auth):
             time.sleep(random.uniform(0, jitter))
@@ -277,7 +274,7 @@ class Reload:
             if revive:
                 self.service.revive(auth)
             elif not self.service.restart(before, auth):
-                self.leave_stopped(stamp, self.service.look())
+                self.leave(stamp, self.service.look())
         agent = wait_until_healthy(self.service, before)
         if agent is None or not self.service.carries(auth):
             limit = 'start-limit' if self.service.look().limited else 'agent-unhealthy'
@@ -287,10 +284,22 @@ class Reload:
         self.forget()
         raise Done('applied', reason, agent)
 
-    def leave_stopped(self, stamp, now):
+    def leave(self, stamp, now):
+        """An agent that does not run, as it is: its next start has the new credentials."""
+        done = self.not_running(now)
+        write(RECORD, json.dumps(dict(read_json_file(RECORD), left=done.result)))
         self.service.refresh(self.auth(read(CONFIG)))
         self.version = stamp['version']
-        raise not_running(now)
+        raise done
+
+    def not_running(self, now):
+        """Stopped on purpose, in a warm pool, or not yet started, because cloud-init goes first and may wait for us, is as
+        it should be; an agent that has failed, or never gets up, is trouble. A container that was never started is what the
+        one was whose place it took."""
+        fine = now.state == 'inactive'
+        if now.state == 'created':
+            fine = read_json_file(RECORD).get('left') != 'agent-down'
+        return Done('written' if fine else 'agent-down', 'service-' + (now.state or 'unknown'))
 
     def roll_back(self, before, reason):
         """Brings the last good file back, and the agent with it. `before` is the start of the agent that still had it."""

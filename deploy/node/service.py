@@ -40,7 +40,8 @@ def command(*argv, limit):
 
 
 class Moment:
-    """The agent's service at one moment: active, activating, inactive (stopped on purpose) or failed. `start` changes
+    """The agent's service at one moment: active, activating, inactive (stopped on purpose), failed, or, of a container,
+    created and never started. `start` changes
     with every start of its main process, whoever started it. `limited`: systemd will not start it so often."""
 
     def __init__(self, state, start, limited=False):
@@ -173,6 +174,6 @@ def wait_until_healthy(service, start_before):
         steady = steady + 1 if agent else 0
         if steady == STEADY_POLLS:
             return agent
-        if now.state in ('failed', 'inactive') or time.monotonic() > deadline:
+        if now.state in ('failed', 'inactive', 'created') or time.monotonic() > deadline:
             return None
         time.sleep(POLL_SECONDS)

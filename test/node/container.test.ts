@@ -141,8 +141,30 @@ describe('an agent that was started by docker run', { concurrency: 4 }, () => {
     const { status } = await bench.reload()
     assert.deepEqual([status.result, status.version, status.reason], ['written', V1, 'service-inactive'])
     assert.equal(bench.instance.agent.running, false)
-    const env = docker.find('ecs-agent')?.config['Env'] as string[]
-    assert.ok(env.includes(authLines('MARK-one')[1] ?? ''))
+    const env = () => docker.find('ecs-agent')?.config['Env'] as string[]
+    assert.ok(env().includes(authLines('MARK-one')[1] ?? ''))
+    for (const [id, password] of [
+      [V1, 'MARK-one'],
+      [V2, 'MARK-two'],
+    ] as const) {
+      bench.publish(id, password)
+      const again = await bench.reload()
+      assert.deepEqual([again.status.result, again.status.version], ['written', id], 'it is left stopped')
+      assert.ok(env().includes(authLines(password)[1] ?? ''))
+    }
+    assert.equal(bench.instance.agent.running, false)
+  })
+
+  test('that ended with an error by itself is told as down, and not started', async (t) => {
+    const { bench, docker } = await startDockerBench(t)
+    const container = docker.find('ecs-agent') as ContainerDouble
+    container.status = 'exited'
+    container.exitCode = 5
+    bench.instance.agent.stop()
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual([exitCode, status.result, status.version, status.reason], [17, 'agent-down', V1, 'service-failed'])
+    assert.equal(bench.instance.agent.running, false)
+    assert.equal((await bench.reload()).exitCode, 17, 'and a second time')
   })
 
   test('is made anew again when somebody made it without credentials meanwhile', async (t) => {

@@ -17,6 +17,7 @@ export interface ContainerDouble {
   mounts: Json[]
   status: 'created' | 'running' | 'exited' | 'paused'
   startedAt: string
+  exitCode: number
 }
 
 interface CreateBody extends Json {
@@ -161,6 +162,7 @@ export class DockerDouble {
       ],
       status: 'created',
       startedAt: '0001-01-01T00:00:00Z',
+      exitCode: 0,
     }
     this.containers.push(container)
     return container
@@ -177,6 +179,7 @@ export class DockerDouble {
     this.#clock += 1
     container.startedAt = `2026-11-24T00:00:${String(this.#clock).padStart(2, '0')}Z`
     container.status = this.#agent.start(variables) ? 'running' : 'exited'
+    container.exitCode = container.status === 'running' ? 0 : 5
   }
 
   #stop(container: ContainerDouble): void {
@@ -196,6 +199,7 @@ export class DockerDouble {
         Paused: container.status === 'paused',
         Restarting: false,
         StartedAt: container.startedAt,
+        ExitCode: container.exitCode,
       },
       Image: container.image,
       Path: '/agent',

@@ -28,7 +28,7 @@ test('the committed document is the one that the scripts make', () => {
 
 test('the document keeps to the rules, with a little room to grow', () => {
   assert.deepEqual(documentProblems(CONTENT), [])
-  assert.ok(CONTENT.length < 64_000, `${CONTENT.length} bytes`)
+  assert.ok(CONTENT.length < 64_500, `${CONTENT.length} bytes`)
 })
 
 type Change = (document: ReturnType<typeof change>) => void
