@@ -59,7 +59,7 @@ interface Agents {
 }
 
 function createAgents({ proxyEnv, ca }: HttpOptions): Agents {
-  const trust = ca === undefined ? {} : { ca: [...defaultCertificates(), ...ca] }
+  const trust = ca === undefined || ca.length === 0 ? {} : { ca: [...defaultCertificates(), ...ca] }
   const proxy: AgentOptions = proxyEnv === undefined ? {} : { proxyEnv: { ...proxyEnv } }
   return withProxyProblem(() => ({
     tls: new HttpsAgent({ ...trust, ...proxy, keepAlive: true }),
@@ -84,7 +84,7 @@ export function withProxyProblem<Made>(make: () => Made): Made {
 }
 
 /** Node 20 cannot tell what it trusts by default (NODE_EXTRA_CA_CERTS included), only what it was built with. */
-function defaultCertificates(): readonly string[] {
+export function defaultCertificates(): readonly string[] {
   return typeof tls.getCACertificates === 'function' ? tls.getCACertificates('default') : tls.rootCertificates
 }
 

@@ -2,6 +2,7 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { createAutomation } from './aws/automation.ts'
+import { caBundle } from './aws/ca-bundle.ts'
 import { createClients } from './aws/clients.ts'
 import { createCluster } from './aws/cluster.ts'
 import { createFleet } from './aws/fleet.ts'
@@ -60,8 +61,9 @@ export const systemClock: Clock = {
 
 export function connect(env: Environment, region?: string): Adapters {
   const userAgent = userAgentOf(env)
-  const clients = createClients({ userAgent, proxyEnv: env, ...(region === undefined ? {} : { region }) })
-  const http = createHttp({ proxyEnv: env, userAgent: userAgent.map((pair) => pair.join('/')).join(' ') })
+  const ca = caBundle(env)
+  const clients = createClients({ userAgent, proxyEnv: env, ca, ...(region === undefined ? {} : { region }) })
+  const http = createHttp({ proxyEnv: env, ca, userAgent: userAgent.map((pair) => pair.join('/')).join(' ') })
   const signAws = createAwsSigner(clients.ssm, env)
   const objects = createObjectStore({ http, signAws })
   return {
@@ -81,8 +83,9 @@ export function connect(env: Environment, region?: string): Adapters {
 /** What `doctor` asks with; apart, because nothing else needs it. */
 export function connectInspector(env: Environment, region?: string): Inspector {
   const userAgent = userAgentOf(env)
-  const clients = createClients({ userAgent, proxyEnv: env, ...(region === undefined ? {} : { region }) })
-  const http = createHttp({ proxyEnv: env, userAgent: userAgent.map((pair) => pair.join('/')).join(' ') })
+  const ca = caBundle(env)
+  const clients = createClients({ userAgent, proxyEnv: env, ca, ...(region === undefined ? {} : { region }) })
+  const http = createHttp({ proxyEnv: env, ca, userAgent: userAgent.map((pair) => pair.join('/')).join(' ') })
   return createInspector({ clients, http, signAws: createAwsSigner(clients.ssm, env) })
 }
 

@@ -18,6 +18,8 @@ export interface ClientOptions {
   readonly userAgent: [string, string][]
   /** HTTPS_PROXY, NO_PROXY and their kin; Node 24 follows them for AWS calls, older ones ignore them. */
   readonly proxyEnv?: Environment
+  /** PEM certificates to trust besides Node's own. */
+  readonly ca?: readonly string[]
   /** For the demo and tests, which must reach their own doubles and nothing else, whatever the environment says. */
   readonly only?: {
     readonly endpoint: string
@@ -45,7 +47,7 @@ export interface Clients {
 export function createClients(options: ClientOptions): Clients {
   const { only, proxyEnv = {} } = options
   const endpoints = createEndpoints({ region: options.region, ...(only === undefined ? {} : { only: only.endpoint }) })
-  const transport = createTransport(proxyEnv)
+  const transport = createTransport(proxyEnv, options.ca)
   const { region } = endpoints
   const wire: Wire = {
     endpoints,

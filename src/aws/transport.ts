@@ -2,7 +2,7 @@
 
 import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as requestPlain } from 'node:http'
 import { Agent as HttpsAgent, request as requestTls } from 'node:https'
-import { withProxyProblem } from '../http.ts'
+import { defaultCertificates, withProxyProblem } from '../http.ts'
 
 /** Without limits a client waits for a connection and an answer for ever (facts, Secrets Manager section 6). */
 const CONNECT_MS = 2_000
@@ -32,10 +32,17 @@ export interface Transport {
   destroy(): void
 }
 
-/** HTTPS_PROXY and NO_PROXY are read from `proxyEnv`; Node 24 follows them, older ones ignore them. */
-export function createTransport(proxyEnv: Readonly<Record<string, string | undefined>> = {}): Transport {
+/**
+ * HTTPS_PROXY and NO_PROXY are read from `proxyEnv`; Node 24 follows them, older ones ignore them. `ca`: certificates to
+ * trust besides Node's own.
+ */
+export function createTransport(
+  proxyEnv: Readonly<Record<string, string | undefined>> = {},
+  ca: readonly string[] = [],
+): Transport {
   const kept = { keepAlive: true, maxSockets: 50 }
-  const agent = withProxyProblem(() => new HttpsAgent({ ...kept, proxyEnv: { ...proxyEnv } }))
+  const trust = ca.length === 0 ? {} : { ca: [...defaultCertificates(), ...ca] }
+  const agent = withProxyProblem(() => new HttpsAgent({ ...kept, ...trust, proxyEnv: { ...proxyEnv } }))
   // Plain HTTP goes to emulators and doubles, never through a proxy.
   const plain = new HttpAgent(kept)
   return {

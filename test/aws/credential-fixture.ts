@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -10,6 +11,7 @@ import type { TestContext } from 'node:test'
 import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager'
 import { createClients } from '../../src/aws/clients.ts'
 import { DescribeSecretCommand as OurDescribeSecret } from '../../src/aws/secrets-manager-api.ts'
+import type { Certificate } from '../doubles/certificate.ts'
 import { sdkClients } from '../doubles/sdk-clients.ts'
 
 /** What a request was signed with; the Region is the one that was signed for. */
@@ -46,11 +48,11 @@ export interface Place {
 const SOON = () => new Date(Date.now() + 3_600_000).toISOString()
 
 /** For one test; tests of one file run one after the other. */
-export async function start(context: TestContext): Promise<Place> {
+export async function start(context: TestContext, certificate?: Certificate): Promise<Place> {
   const home = mkdtempSync(join(tmpdir(), 'credentials-'))
   const calls: Call[] = []
   const answers: Answer[] = [answerOf]
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
@@ -60,9 +62,10 @@ export async function start(context: TestContext): Promise<Place> {
       const { status, headers = {}, body: text } = replies.find((reply) => reply !== null) ?? { status: 404, body: '' }
       response.writeHead(status, headers).end(text)
     })
-  })
+  }
+  const server = certificate === undefined ? createServer(serve) : createTlsServer(certificate, serve)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const base = `${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`
   const before = { ...process.env }
   context.after(() => {
     for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
