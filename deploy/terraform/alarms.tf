@@ -40,7 +40,7 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   for_each = { for alarm in jsondecode(file("${path.module}/alarms.json")) : alarm.id => alarm if alarm.of != "schedule-dead" || local.is_fast }
 
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "${each.value.says} See docs/operate.md."
+  alarm_description   = "${each.value.says} See docs/operate.md#${lower(each.key)}"
   namespace           = local.sources[each.value.of].namespace
   dimensions          = local.sources[each.value.of].dimensions
   metric_name         = each.value.metric

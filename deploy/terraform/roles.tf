@@ -91,7 +91,7 @@ resource "aws_iam_role_policy" "workflow_role" {
       local.decrypts.config,
       local.asks_for_rotation,
       local.rolls_out,
-      [for one in local.follows : one if (one.Sid != "CancelRollout") == var.use_runbook],
+      [for one in local.follows : one if var.use_runbook == (one.Sid != "CancelRollout")],
       local.writes_outputs,
       local.encrypts.outputs,
       local.reads_roots.retire,

@@ -96,17 +96,45 @@ lint=.tools/lint
 wanted=test/deep/lint-requirements.txt
 actionlint=v1.7.12
 has_lint() { cmp -s $wanted $lint/installed.txt && $lint/bin/actionlint -version 2>/dev/null | grep -qx "$actionlint"; }
+# install_go FOLDER MODULE@VERSION…: with the Go beside zizmor, leaving nothing else behind.
+install_go() {
+  local folder=$1 build status=0
+  build=$(mktemp -d)
+  shift
+  for module in "$@"; do
+    GOPATH=$build/path GOCACHE=$build/cache GOFLAGS=-modcacherw GOBIN=$PWD/$folder $lint/bin/go install "$module" 2>"$build/log" ||
+      { status=1 && tail -n 3 "$build/log" >&2 && break; }
+  done
+  rm -rf "$build"
+  return $status
+}
 if ! has_lint; then
   rm -rf $lint
-  build=$(mktemp -d)
   if python3 -m venv $lint && $lint/bin/pip install --quiet --disable-pip-version-check --requirement $wanted &&
-    GOPATH=$build/path GOCACHE=$build/cache GOFLAGS=-modcacherw GOBIN=$PWD/$lint/bin \
-      $lint/bin/go install github.com/rhysd/actionlint/cmd/actionlint@$actionlint 2>"$build/log"; then
+    install_go $lint/bin github.com/rhysd/actionlint/cmd/actionlint@$actionlint; then
     cp $wanted $lint/installed.txt
   else
     rm -rf $lint
-    [ ! -e "$build/log" ] || tail -n 3 "$build/log" >&2
     tell 'no linters of workflows: python3 has no venv, or pip or go cannot install'
   fi
-  rm -rf "$build"
+fi
+
+# Of Terraform, what can be had: the formatter of its language and its reader of modules, from their sources, and bindings
+# that HashiCorp generated from the schema of its provider, which are read and not installed.
+terraform=.tools/terraform
+bindings=cdktf-cdktf-provider-aws==21.22.1
+programs=(
+  github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.24.0
+  github.com/hashicorp/terraform-config-inspect@v0.0.0-20260904064934-75d64de68c31
+)
+has_terraform() { [ "$(cat $terraform/installed.txt 2>/dev/null)" = "$bindings ${programs[*]}" ]; }
+if ! has_terraform; then
+  rm -rf $terraform
+  if [ -x $lint/bin/go ] && install_go $terraform/bin "${programs[@]}" &&
+    $lint/bin/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $terraform/bindings $bindings; then
+    echo "$bindings ${programs[*]}" >$terraform/installed.txt
+  else
+    rm -rf $terraform
+    tell 'nothing of Terraform: go or pip cannot install'
+  fi
 fi

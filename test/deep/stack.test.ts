@@ -5,7 +5,6 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { AwsEvent } from '../aws/world.ts'
@@ -28,18 +27,6 @@ test('cfn-lint finds nothing', (t) => {
     { encoding: 'utf8' },
   )
   assert.deepEqual([status, stdout, stderr], [0, '', ''])
-})
-
-test('a parser of HCL by others reads every file of the Terraform module', (t) => {
-  if (isMissing(t, { 'python-hcl2': hasMoto() })) return
-  const folder = join(ROOT, 'deploy/terraform')
-  const script = 'import hcl2, sys\nfor name in sys.argv[1:]:\n    hcl2.load(open(name))\n    print(name)'
-  const files = readdirSync(folder)
-    .filter((name) => name.endsWith('.tf'))
-    .map((name) => join(folder, name))
-  // No registry that may be asked here has terraform or opentofu, so no provider's schema is checked.
-  const { stdout, stderr } = spawnSync(PYTHON, ['-c', script, ...files], { encoding: 'utf8' })
-  assert.deepEqual([stdout.trim().split('\n'), stderr], [files, ''])
 })
 
 /** For these moto 5.2.1 tells no physical id: it passes over them, or makes them without one. What they say is for cfn-lint alone. */
