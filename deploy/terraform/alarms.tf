@@ -10,14 +10,24 @@ resource "aws_sns_topic_policy" "topic_policy" {
   arn   = aws_sns_topic.topic[0].arn
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "AlarmsAndRules"
-      Effect    = "Allow"
-      Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
-      Action    = "sns:Publish"
-      Resource  = aws_sns_topic.topic[0].arn
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
-    }]
+    Statement = [
+      {
+        Sid       = "Alarms"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.topic[0].arn
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+      # EventBridge fills in no condition key for a topic: with one it would be refused, and nobody would be told.
+      {
+        Sid       = "Rules"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.topic[0].arn
+      },
+    ]
   })
 }
 

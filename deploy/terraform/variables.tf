@@ -227,7 +227,7 @@ variable "boot_hook" {
 
 variable "notification_topic_arn" {
   type        = string
-  description = "SNS topic for alarms; its policy must let EventBridge and CloudWatch publish. Empty makes one."
+  description = "SNS topic for alarms; its policy must let CloudWatch, and EventBridge without a condition, publish. Empty makes one."
   default     = ""
   validation {
     condition     = can(regex("^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?$", var.notification_topic_arn))

@@ -106,6 +106,17 @@ test('every alarm tells somebody, and its metric is one that exists', () => {
   assert.equal(deadMan?.['TreatMissingData'], 'breaching', 'silence is as bad as age')
 })
 
+test('alarms publish for this account only, and rules without a condition, which they could not fulfil', () => {
+  const { Statement } = most['TopicPolicy']?.Properties['PolicyDocument'] as unknown as { Statement: readonly Fields[] }
+  assert.deepEqual(
+    Statement.map(({ Principal, Condition }) => [Principal, Condition]),
+    [
+      [{ Service: 'cloudwatch.amazonaws.com' }, { StringEquals: { 'aws:SourceAccount': '111122223333' } }],
+      [{ Service: 'events.amazonaws.com' }, undefined],
+    ],
+  )
+})
+
 test('the dashboard is JSON, and its own metrics exist', () => {
   const [{ DashboardBody = '' } = {}] = of('AWS::CloudWatch::Dashboard')
   const { widgets } = JSON.parse(String(DashboardBody)) as {
