@@ -145,7 +145,7 @@ const FLEET_FIELDS: FieldTable = {
   maxErrors: { kind: 'string', description: 'Failures after which no more instances start. Default 0.', example: '5%' },
   timeout: {
     kind: 'duration',
-    description: 'How long the whole rollout may take, offline instances included. Default 1h.',
+    description: 'How long the whole rollout may take, offline instances included, from 30s to 30d. Default 1h.',
   },
   jitter: {
     kind: 'duration',
@@ -433,7 +433,7 @@ export function planSchema(providers: ProviderTable): JsonValue {
     additionalProperties: false,
     required: ['version', 'registries', ...head.required],
     properties: {
-      version: { const: 1 },
+      version: { const: 1, description: 'Of the plan’s format.' },
       ...head.properties,
       registries: {
         type: 'object',
@@ -443,6 +443,7 @@ export function planSchema(providers: ProviderTable): JsonValue {
       },
       fleet: {
         type: 'object',
+        description: 'The container instances to reload. Without it nothing is reloaded.',
         additionalProperties: false,
         required: ['targets'],
         properties: {
@@ -452,7 +453,12 @@ export function planSchema(providers: ProviderTable): JsonValue {
           runbook: runbookSchema(),
         },
       },
-      rotation: { type: 'object', additionalProperties: false, ...rotation },
+      rotation: {
+        type: 'object',
+        description: 'When rotations are asked for. A schedule by which a credential would die is refused.',
+        additionalProperties: false,
+        ...rotation,
+      },
       outputs: outputsSchema(),
     },
   }

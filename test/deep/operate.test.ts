@@ -1,12 +1,12 @@
-/** The AWS commands of docs/operate.md against botocore's models, which the AWS CLI makes its commands and options from. */
+/** The AWS commands of README and docs against botocore's models, which the AWS CLI makes its commands and options from. */
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { shellTexts } from '../docs/calls.ts'
+import { readPages, root } from '../docs/page.ts'
 import { isMissing, isProgram, run } from './software.ts'
 
-const root = resolve(import.meta.dirname, '../..')
 const python = join(root, '.tools/moto/bin/python')
 
 const CHECK = `
@@ -28,18 +28,19 @@ print(json.dumps(wrong))
 `
 
 /** Of the CLI itself, for every command. */
-const GLOBAL = ['query', 'output', 'region', 'profile', 'paginate', 'max-items']
+const GLOBAL = ['query', 'output', 'region', 'profile', 'paginate', 'max-items', 'cli-input-json']
 /** Made by the CLI, of no single operation. */
-const CUSTOM = ['logs tail']
+const CUSTOM = ['logs tail', 's3 cp', 'cloudformation deploy']
 
-test('every AWS command of docs/operate.md has operations and options that there are', async (t) => {
+test('every AWS command of README and docs has operations and options that there are', async (t) => {
   if (isMissing(t, { botocore: isProgram(python) })) return
-  const page = readFileSync(join(root, 'docs/operate.md'), 'utf8')
-  const blocks = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, text = '']) => text.replaceAll('\\\n', ' '))
+  const blocks = readPages()
+    .flatMap(shellTexts)
+    .map((text) => text.replaceAll('\\\n', ' '))
   // What is in single quotes is a value; a command in "$( … )" is one of its own.
   const shown = blocks.map((text) => text.replaceAll(/'[^']*'/g, 'X'))
   const calls = shown.flatMap((text) =>
-    [...text.matchAll(/\baws ([a-z-]+) ([a-z-]+)((?:(?!\baws )[^&|;\n])*)/g)].map(
+    [...text.matchAll(/(?<![\w-])aws ([a-z][a-z0-9-]+) ([a-z-]+)((?:(?!\baws )[^&|;\n])*)/g)].map(
       ([, service = '', operation = '', rest = '']) => {
         const options = [...rest.matchAll(/ --([a-z-]+)/g)].map(([, name = '']) => name)
         return [service, operation, options.filter((name) => !GLOBAL.includes(name))] as const

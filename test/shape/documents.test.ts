@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { load } from 'js-yaml'
 import { shippedDocument } from '../../deploy/make-document.mjs'
+import { planPage } from '../../make-schema.mjs'
 import { INPUT_NAMES } from '../../src/action/inputs.ts'
 import { OUTPUT_NAMES } from '../../src/action/run.ts'
 import { COMMANDS } from '../../src/cli/commands.ts'
@@ -79,6 +80,10 @@ function filesOf(folder: string): readonly string[] {
 
 test('plan.schema.json is what the plan’s tables say', () => {
   assert.deepEqual(JSON.parse(read('plan.schema.json')), planSchema(PROVIDERS))
+})
+
+test('docs/plan.md has every field of the schema, as it is there', () => {
+  assert.equal(read('docs/plan.md'), planPage())
 })
 
 test('the plan in the README is a valid plan', () => {
