@@ -31,7 +31,7 @@ variable "stored_config_arn" {
 
 variable "initial_config" {
   type        = string
-  description = "First text of a stored config that this stack makes. No credentials - they come with the first rotation."
+  description = "First text of a stored config that this stack makes. No credentials - they come with the first rotation. Read once; leave it."
   default     = "ECS_CLUSTER=default"
 }
 

@@ -107,7 +107,8 @@ test('every alarm tells somebody, and its metric is one that exists', () => {
 })
 
 test('alarms publish for this account only, and rules without a condition, which they could not fulfil', () => {
-  const { Statement } = most['TopicPolicy']?.Properties['PolicyDocument'] as unknown as { Statement: readonly Fields[] }
+  const { PolicyDocument = {} } = most['TopicPolicy']?.Properties ?? {}
+  const { Statement } = PolicyDocument as unknown as { Statement: readonly Fields[] }
   assert.deepEqual(
     Statement.map(({ Principal, Condition }) => [Principal, Condition]),
     [
