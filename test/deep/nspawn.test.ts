@@ -44,6 +44,29 @@ async function isActive(instance: PooledInstance): Promise<string> {
   return (await instance.machine.run('systemctl', 'is-active', 'ecs')).stdout.toString().trim()
 }
 
+/** What differs from Amazon Linux's unit in those of other packages (packaging/generic-*, and SUSE's own). */
+const UNITS: Readonly<Record<string, readonly [unit: string, directives: readonly string[]]>> = {
+  'the generic deb, whose agent is started again whatever its exit code': [
+    'ecs.service',
+    [
+      'PartOf=docker.service',
+      '[Service]',
+      'Restart=on-failure',
+      'RestartSec=1s',
+      'EnvironmentFile=-/var/lib/ecs/ecs.config',
+    ],
+  ],
+  'SUSE, with its own name and nothing that starts an agent again': ['amazon-ecs.service', ['[Service]']],
+}
+
+function unitText(directives: readonly string[]): string {
+  const start = '/usr/libexec/amazon-ecs-init'
+  const service = [`ExecStartPre=${start} pre-start`, `ExecStart=${start} start`, `ExecStop=${start} stop`]
+  return ['[Unit]', 'Wants=docker.service', 'After=docker.service', ...directives, 'Type=simple', ...service, ''].join(
+    '\n',
+  )
+}
+
 describe('the script on a real systemd', { concurrency: POOL_SIZE }, () => {
   const pool = new Pool(POOL_SIZE)
   for (const one of CASES) pool.test(`${one.name}: ${one.result}`, (instance) => runCase(instance, one))
@@ -99,6 +122,34 @@ describe('the script on a real systemd', { concurrency: POOL_SIZE }, () => {
     await assertHeals(instance, ['ECS_CLUSTER=prod', ...authLines(NEW), ''].join('\n'))
     assert.equal(instance.starts(), 1)
   })
+
+  for (const [name, [unit, directives]] of Object.entries(UNITS)) {
+    pool.test(`with the unit of ${name}, it applies, rests, and rolls back`, async (instance) => {
+      await instance.renew()
+      await instance.machine.shell('systemctl stop ecs; mv /etc/systemd/system/ecs.service /srv/ecs.service')
+      try {
+        instance.write(`/etc/systemd/system/${unit}`, unitText(directives), 0o644)
+        await instance.machine.shell(`systemctl daemon-reload; systemctl start ${unit}`)
+        await instance.untilRegistered()
+        const starts = instance.starts()
+        assert.deepEqual(ended(await instance.reload()), [0, 'applied', null])
+        assert.deepEqual(ended(await instance.reload()), [0, 'unchanged', null])
+        assert.equal(instance.starts(), starts + 1)
+        instance.assertTidy(configWith(NEW))
+        instance.publish(2, OLD)
+        instance.setFates({ [OLD]: { exits: 5 } })
+        assert.deepEqual(ended(await instance.reload()), [13, 'rolled-back', 'agent-unhealthy'])
+        assert.equal(instance.password(), NEW)
+        assert.equal(instance.config(), configWith(NEW))
+        await instance.machine.shell(`systemctl stop ${unit}`)
+        assert.deepEqual(ended(await instance.reload()), [0, 'written', 'service-inactive'])
+        assert.equal(instance.password(), null)
+      } finally {
+        await instance.machine.shell(`systemctl stop ${unit}; rm -f /etc/systemd/system/${unit}
+          mv /srv/ecs.service /etc/systemd/system/ecs.service; systemctl daemon-reload`)
+      }
+    })
+  }
 
   pool.test(
     'killed by its time limit while systemd stops the agent, the next run finds it restarted',

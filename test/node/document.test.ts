@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { lessIndented, makeDocument, shippedDocument, withoutComments } from '../../deploy/make-document.mjs'
 import { NODE_EXITS, NODE_RESULTS } from '../../src/core/node-status.ts'
 import { parseDocument } from '../aws/document-content.ts'
@@ -283,4 +284,12 @@ test('shellcheck has nothing to say', { skip: shellcheck ? false : 'shellcheck i
 
 test('bash reads the script', () => {
   assert.equal(spawnSync('bash', ['-n'], { input: SCRIPT, encoding: 'utf8' }).stderr, '')
+})
+
+const bats = spawnSync('bats', ['--version']).status === 0
+test('the shell part does what its bats tests say', { skip: bats ? false : 'bats is not installed' }, () => {
+  const { status, stdout } = spawnSync('bats', [fileURLToPath(new URL('shell.bats', import.meta.url))], {
+    encoding: 'utf8',
+  })
+  assert.equal(status, 0, stdout)
 })
