@@ -7,7 +7,7 @@ import { setStage } from './demo/stage.ts'
 import { textTable } from './table.ts'
 
 export const demo: CliCommand = {
-  summary: 'Watch three rotations of a small fleet, on embedded doubles of AWS, GitLab and a registry.',
+  summary: 'Watch three rotations of a small fleet, on embedded doubles of AWS and a registry.',
   usage: '[--break registry|node|lost-response]',
   options: { break: { type: 'string' } },
   optionHelp: { break: 'registry, node or lost-response: see what a failure looks like' },

@@ -15,7 +15,7 @@ import { printable } from './table.ts'
 const TEXT = { type: 'string' } as const
 
 export const doctor: CliCommand = {
-  summary: 'Look at everything that a plan needs: permissions, network, document, agents, tags, schedule. Reads only.',
+  summary: 'Look at all that a plan needs, each line good or with its remedy; changes nothing.',
   usage: '--plan FILE',
   options: { ...PLAN_OPTION, actor: TEXT, principal: TEXT, 'kms-key': TEXT },
   optionHelp: {

@@ -19,7 +19,7 @@ const WORKFLOW_FILE = '.github/workflows/ecs-pull-auth.yml'
 const PARAMETERS_FILE = 'ecs-pull-auth.parameters.json'
 
 export const init: CliCommand = {
-  summary: 'Write a plan, a workflow and the stack’s parameters, from an existing ecs.config or a few answers.',
+  summary: 'Write a plan, a workflow and stack parameters, from an ecs.config or a few answers.',
   usage: '[CONFIG]',
   options: {
     secret: TEXT,

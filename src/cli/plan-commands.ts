@@ -100,10 +100,7 @@ export const rotateSecret = command('Mint, merge, prove and promote; the fleet i
 })
 
 export const reloadFleet: CliCommand = {
-  ...command(
-    'Reload the fleet with the current version; after fleet.drain revoke what nothing uses any more.',
-    runReload,
-  ),
+  ...command('Reload the fleet with the current version, then revoke what nothing uses any more.', runReload),
   options: { ...PLAN_OPTION, command: { type: 'string' }, ...INTERRUPT_OPTION },
   optionHelp: { ...PLAN_HELP, command: 'follow this Run Command instead of sending one', ...INTERRUPT_HELP },
   values: INTERRUPT_VALUES,
@@ -152,10 +149,7 @@ export const status = command('What is current, how long it lives, which instanc
 })
 
 export const retireOld: CliCommand = {
-  ...command(
-    'Revoke old credentials, if every instance is proven to run the current version and fleet.drain is over.',
-    runRetire,
-  ),
+  ...command('Revoke old credentials for good, if every instance runs the current version.', runRetire),
   options: { ...PLAN_OPTION, ...YES_OPTION },
   optionHelp: { ...PLAN_HELP, ...YES_HELP },
 }
@@ -198,7 +192,7 @@ function agreement({ terminal: { confirm }, options }: CommandContext, name: str
 }
 
 export const rollback: CliCommand = {
-  summary: 'Make the previous credentials current again, if they still pull, and reload the fleet with them.',
+  summary: 'Go back to the previous credentials, if they still pull, and reload the fleet.',
   usage: '--plan FILE',
   options: { ...PLAN_OPTION, ...YES_OPTION, ...INTERRUPT_OPTION },
   optionHelp: { ...PLAN_HELP, ...YES_HELP, ...INTERRUPT_HELP },

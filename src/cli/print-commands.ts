@@ -11,8 +11,7 @@ import { completionScript, SHELLS } from './completion.ts'
 import { textFacts } from './table.ts'
 
 export const document: CliCommand = {
-  summary:
-    'Print the SSM Command document or the Automation runbook for aws ssm create-document, or user data for new instances.',
+  summary: 'Print the SSM document, the Automation runbook, or user data for new instances.',
   usage: '[--boot ARN | --runbook]',
   options: { boot: { type: 'string' }, runbook: { type: 'boolean' } },
   optionHelp: {

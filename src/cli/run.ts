@@ -9,6 +9,7 @@ import { errorData } from '../report.ts'
 import { VERSION } from '../version.ts'
 import type { CliCommand, Terminal } from './command.ts'
 import { errorLines } from './error-lines.ts'
+import { helpFor, helpForAll } from './help.ts'
 import { printable } from './table.ts'
 
 const COMMON: ParseArgsOptionsConfig = {
@@ -57,9 +58,17 @@ export async function runCli(terminal: Terminal, commands: Commands): Promise<0 
     if (json) out(JSON.stringify({ ok: false, error: errorData(error) }))
     err(`error ${error.code}: ${printable(error.message)}\n  ${printable(error.hint)}`)
     if (error.code === 'INTERNAL' && terminal.argv.includes('--verbose') && thrown instanceof Error)
-      err(thrown.stack ?? '')
+      err(framesOf(thrown))
     return error.code === 'USAGE' ? 2 : 1
   }
+}
+
+/** Where it happened. What a foreign error says may hold anything, so its text stays out. */
+function framesOf({ stack = '' }: Error): string {
+  return stack
+    .split('\n')
+    .filter((line) => /^ {4}at /.test(line))
+    .join('\n')
 }
 
 function findCommand(name: string, commands: Commands): CliCommand {
@@ -99,25 +108,4 @@ function terminalJournal(err: (text: string) => void, mask: Journal['mask'], ver
     info: (message, detail) => err(`  ${printable(message)}${verbose && detail ? ` ${JSON.stringify(detail)}` : ''}`),
     warn: (message) => err(`  warning: ${printable(message)}`),
   }
-}
-
-function helpForAll(commands: Commands): string {
-  const width = Math.max(...[...commands.keys()].map((name) => name.length))
-  const lines = [...commands].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
-  return `Rotates container-registry credentials for Amazon ECS.
-
-Usage: ecs-pull-auth COMMAND [options]
-
-${lines.join('\n')}
-
-Every command takes --json and --help. Exit codes: 0 good, 1 finding or failure, 2 bad usage.`
-}
-
-function helpFor(name: string, { summary, usage, options, optionHelp }: CliCommand): string {
-  const rows = Object.entries(options).map(([option, { type }]) => {
-    const left = `--${option}${type === 'string' ? ' VALUE' : ''}`
-    return `  ${left.padEnd(22)}  ${optionHelp?.[option] ?? ''}`
-  })
-  const common = `  ${'--json'.padEnd(22)}  print one JSON document\n  ${'--verbose'.padEnd(22)}  more detail, safe to paste into an issue`
-  return `${summary}\n\nUsage: ecs-pull-auth ${name} ${usage} [options]\n\n${[...rows, common].join('\n')}`
 }

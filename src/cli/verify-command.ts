@@ -15,7 +15,7 @@ import { PLAN_HELP, PLAN_OPTION, readPlanFile } from './plan-commands.ts'
 import { textTable } from './table.ts'
 
 export const verify: CliCommand = {
-  summary: 'Pull each probe with the credential that the ECS agent would use for it; changes nothing.',
+  summary: 'Pull each probe with the credential that the ECS agent would use; changes nothing.',
   usage: '(--plan FILE | CONFIG IMAGE… | CONFIG --plan FILE)',
   options: PLAN_OPTION,
   optionHelp: {
