@@ -240,7 +240,10 @@ class Reload:
         now = settled(self.service)
         if not now.active:
             raise self.not_running(now)
-        raise Done('unchanged', reason, introspect() or '-')
+        agent = introspect() or wait_until_healthy(self.service, None)
+        if agent is None:
+            raise Done('agent-down', 'agent-not-registered')
+        raise Done('unchanged', reason, agent)
 
     def put(self, wanted):
         """Writes the file, with the last good one beside it until the new one is proven."""
@@ -343,7 +346,7 @@ SENTENCES = {
     'rollback-failed': 'the agent did not become healthy, not with the old file either; look at it.',
     'unsupported': 'this machine has no ECS agent that can be reloaded safely; nothing was changed.',
     'write-failed': 'a file could not be written; the next run takes it up again.',
-    'agent-down': 'no agent runs, by no doing of this one; its next start has the new credentials. Look at it.',
+    'agent-down': 'no agent is up, by no doing of this run; its next start has the new credentials. Look at it.',
 }
 
 

@@ -166,7 +166,8 @@ def introspect():
 
 
 def wait_until_healthy(service, start_before):
-    """The agent's version once it has started anew and stays registered, or None. A failed unit is not waited for."""
+    """The agent's version once it has started anew (or ever, without a start before) and stays registered, or None. A
+    failed unit is not waited for."""
     deadline, steady = time.monotonic() + HEALTH_SECONDS, 0
     while True:
         now = service.look()

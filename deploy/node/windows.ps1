@@ -179,7 +179,7 @@ function Get-Agent {
   return ''
 }
 
-# What Restart-Service does, with an end; then the agent must be another process and stay registered.
+# What Restart-Service does, with an end.
 function Restart-Agent {
   $before = Get-AgentProcess
   try {
@@ -189,6 +189,11 @@ function Restart-Agent {
     $service.Start()
     $service.WaitForStatus('Running', [TimeSpan]::FromSeconds(45))
   } catch { $null = $_ }
+  return Wait-Agent $before
+}
+
+# Whether the agent is another process than that and stays registered.
+function Wait-Agent($before) {
   $deadline = [DateTime]::UtcNow.AddSeconds(60)
   $steady = 0
   while ($steady -lt 3 -and [DateTime]::UtcNow -lt $deadline) {
@@ -230,7 +235,10 @@ try {
     [IO.File]::WriteAllText($stampFile, "$version $digest")
     if (-not $running) { Stop-NotRunning }
     $agent = Get-Agent
-    if (-not $agent) { $agent = '-' }
+    if (-not $agent -and -not (Wait-Agent 0)) {
+      $agent = '-'
+      Stop-Run 'agent-down' 17 'agent-not-registered'
+    }
     Stop-Run 'unchanged' 0 $reason
   }
   # An agent in another cluster than its variables name stops for good when it is started anew.

@@ -40,7 +40,7 @@ export const NODE_EXITS: Readonly<Record<number, { readonly result: NodeResult; 
   14: { result: 'rollback-failed', meaning: 'The agent is unhealthy with the new and with the old file.' },
   15: { result: 'unsupported', meaning: 'No ECS agent that can be reloaded safely was found; nothing was changed.' },
   16: { result: 'write-failed', meaning: 'A file could not be written; the next run takes it up again.' },
-  17: { result: 'agent-down', meaning: 'No agent runs, by no doing of the script; its next start has the new file.' },
+  17: { result: 'agent-down', meaning: 'No agent is up, by no doing of the script; its next start has the new file.' },
 }
 
 /** Of key=value fields, so that a later script may add some. */

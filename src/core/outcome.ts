@@ -37,7 +37,7 @@ export const OUTCOMES: Readonly<Record<Outcome, string>> = {
   'fetch-failed': 'It could not read the secret.',
   refused: 'It found the stored config or a parameter not usable.',
   'write-failed': 'It could not write a file.',
-  'agent-down': 'No agent runs on it, by no doing of the rollout; its next start reads the version.',
+  'agent-down': 'No agent is up on it, by no doing of the rollout; its next start reads the version.',
   unsupported: 'It has no ECS agent that can be reloaded safely, or a platform that the document is not for.',
   'other-version': 'It runs another version.',
   unclear: 'The document ran, but what it printed is no result of ours.',

@@ -308,7 +308,7 @@ describe('the document on an instance', { concurrency: 4 }, () => {
           [exitCode, status.result, status.version, status.reason],
           [17, 'agent-down', id, `service-${state}`],
         )
-        assert.match(stderr, /no agent runs/)
+        assert.match(stderr, /no agent is up/)
         assert.equal(bench.config(), `ECS_CLUSTER=prod\n${storedConfig(password)}`)
       }
       assert.equal(bench.restarts(), starts)
@@ -353,6 +353,20 @@ describe('the document on an instance', { concurrency: 4 }, () => {
     const { exitCode, status } = await bench.reload()
     assert.deepEqual([exitCode, status.result, status.version, status.reason], [13, 'rolled-back', V1, 'start-limit'])
     assert.equal(bench.password(), 'MARK-one')
+  })
+
+  test('an agent that was well with this version and is not registered any more is no success, and not restarted', async (t) => {
+    const bench = await startBench(t, HASTY)
+    await bench.reload()
+    bench.instance.agent.health = () => 'unregistered'
+    const { exitCode, status } = await bench.reload()
+    assert.deepEqual(
+      [exitCode, status.result, status.version, status.reason],
+      [17, 'agent-down', V1, 'agent-not-registered'],
+    )
+    assert.equal(bench.restarts(), 1)
+    bench.instance.agent.health = () => 'healthy'
+    assert.equal((await bench.reload()).status.result, 'unchanged')
   })
 
   test('a stopped service with the current version on disk is told as written', async (t) => {
