@@ -10,14 +10,14 @@ import packageFile from '../../package.json' with { type: 'json' }
 import { readPlan } from '../../src/core/plan.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
 import { callsOf, problemOf, shellTexts } from './calls.ts'
-import { type Block, blocksOf, readPages, root } from './page.ts'
+import { type Block, blocksOf, readPage, readPages, root } from './page.ts'
 
 const PAGES = readPages()
 const BLOCKS = PAGES.flatMap(blocksOf)
 const placeOf = ({ page, line }: Block) => `${page}:${line}`
 const inLanguage = (...languages: readonly string[]) => BLOCKS.filter(({ language }) => languages.includes(language))
 
-/** `text`, `ini` and `hcl` are not checked here: formulas and logs, files of ECS and systemd, Terraform of docs/deploy.md. */
+/** `text` is what is not typed or saved: formulas; the help texts of docs/cli.md, which have a test of their own. */
 const LANGUAGES = ['sh', 'console', 'yaml', 'json', 'mermaid', 'text', 'ini', 'hcl']
 
 test('every block has a language that is checked', () => {
@@ -97,6 +97,31 @@ test('every plan, whole or a part of one, is one that would be taken', () => {
 
 test('all JSON is JSON', () => {
   for (const block of inLanguage('json')) assert.doesNotThrow(() => JSON.parse(block.text), placeOf(block))
+})
+
+test('the module of Terraform that is shown is there, and takes what it is given', () => {
+  const variables = readPage('deploy/terraform/variables.tf').text
+  for (const block of inLanguage('hcl')) {
+    assert.match(block.text, /\/\/deploy\/terraform\?ref=/, placeOf(block))
+    const names = [...block.text.matchAll(/^ {2}([a-z_]+) *=/gm)].map(([, name = '']) => name)
+    for (const name of names.filter((given) => given !== 'source'))
+      assert.ok(variables.includes(`variable "${name}"`), `${placeOf(block)}: ${name}`)
+    assert.ok(names.length > 3, placeOf(block))
+  }
+})
+
+test('every file of ECS has lines that the agent would read, and every unit is one that the script writes', () => {
+  const hook = readPage('deploy/node/hook.py').text
+  for (const block of inLanguage('ini')) {
+    if (!block.text.startsWith('[')) {
+      assert.match(block.text, /^(?:ECS_[A-Z_]+=.+\n)+$/, placeOf(block))
+      continue
+    }
+    const [, program = '', ...values] = /=-(\S+) boot (\S+) (\S+)\n$/.exec(block.text) ?? []
+    const written = block.text.replace(program, '%s').replaceAll(new RegExp(`\\b(?:${values.join('|')})\\b`, 'g'), '%s')
+    assert.ok(hook.includes(JSON.stringify(written).slice(1, -1)), `${placeOf(block)}: ${written}`)
+    assert.ok(hook.includes(program.split('/').at(-1) ?? ''), placeOf(block))
+  }
 })
 
 /** The kinds that GitHub draws and these pages need. */
