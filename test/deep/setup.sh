@@ -91,6 +91,22 @@ if ! has_simulator; then
   fi
 fi
 
+# The release lines of Node that the package admits, beside the one of the project; each is a package that runs no script.
+nodes=.tools/nodes
+versions='20.20.2 22.23.3 26.10.0'
+case $(uname -m) in x86_64) machine=x64 ;; *) machine=arm64 ;; esac
+if [ "$(cat $nodes/installed.txt 2>/dev/null)" != "$versions" ]; then
+  rm -rf $nodes && mkdir -p $nodes
+  aliases=()
+  for version in $versions; do aliases+=("node-${version%%.*}@npm:node-linux-$machine@$version"); done
+  if npm install --silent --ignore-scripts --no-audit --no-fund --no-save --prefix $nodes "${aliases[@]}"; then
+    printf '%s' "$versions" >$nodes/installed.txt
+  else
+    rm -rf $nodes
+    tell 'no Node 20, 22 and 26: npm cannot install them'
+  fi
+fi
+
 # zizmor, and actionlint from its sources: what the Python index has under that name fetches a program from elsewhere.
 lint=.tools/lint
 wanted=test/deep/lint-requirements.txt
