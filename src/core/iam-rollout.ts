@@ -160,7 +160,7 @@ function cluster(account: Account, cluster: string | null): Statement[] {
 }
 
 /** AWS's own documents have no account in their ARN. */
-function documentArn(account: Account, name: string): string {
+export function documentArn(account: Account, name: string): string {
   if (name.startsWith('arn:')) return name
   return name.startsWith('AWS-')
     ? serviceArn({ ...account, account: '' }, 'ssm', `document/${name}`)

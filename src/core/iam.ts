@@ -14,7 +14,7 @@ import {
   serviceArn,
   unique,
 } from './iam-arn.ts'
-import { rolloutStatements, runbookStatements } from './iam-rollout.ts'
+import { documentArn, rolloutStatements, runbookStatements } from './iam-rollout.ts'
 import { type Repository, serviceTrust, type Trust, workflowTrust } from './iam-trust.ts'
 import type { Plan, PlannedRegistry } from './plan.ts'
 
@@ -57,6 +57,7 @@ export const ACTORS = [
   'operator-reload',
   'operator-retire',
   'operator-rollback',
+  'operator-doctor',
   'approver',
   'instance',
   'runbook',
@@ -81,6 +82,7 @@ export function policiesOf(plan: Plan, settings: IamSettings): Readonly<Partial<
     'operator-reload': ['A person: reload.', [...reads(cx), ...followUp(cx)], null],
     'operator-retire': ['A person: retire.', [...readsStatus(cx), ...outputs(cx), ...retires(cx, false)], null],
     'operator-rollback': ['A person: rollback.', [...reads(cx), ...writes(cx), ...followUp(cx)], null],
+    'operator-doctor': ['A person: doctor. Reads only, also what the others may do.', examines(cx), null],
     approver: ['A person whom fleet.runbook.approvers names.', approves(settings), null],
     instance: [
       'Each container instance, and what it starts when it boots.',
@@ -229,10 +231,18 @@ function objectOutput(
 ): Statement[] {
   const arn = `arn:${settings.partition}:s3:::${bucket}`
   return [
-    ...allow('OutputObject', ['s3:GetObject', 's3:PutObject'], [`${arn}/${name}`]),
+    ...objectReads(settings, { bucket, key: name }),
+    ...allow('OutputObject', ['s3:PutObject'], [`${arn}/${name}`]),
+    ...(kmsKey === null ? [] : objectKey(settings, kmsKey, `${arn}/${name}`, arn)),
+  ]
+}
+
+function objectReads({ partition }: IamSettings, { bucket, key }: { bucket: string; key: string }): Statement[] {
+  const arn = `arn:${partition}:s3:::${bucket}`
+  return [
+    ...allow('OutputObject', ['s3:GetObject'], [`${arn}/${key}`]),
     // Without it, S3 calls an object that is not there yet forbidden.
     ...allow('OutputBucket', ['s3:ListBucket'], [arn]),
-    ...(kmsKey === null ? [] : objectKey(settings, kmsKey, `${arn}/${name}`, arn)),
   ]
 }
 
@@ -309,6 +319,29 @@ function readsStatus(cx: Cx): Statement[] {
     WATCHING.includes(Sid),
   )
   return [...reads(cx), ...watching]
+}
+
+/** What nobody but `doctor` looks at: the documents' content, and what IAM would allow whom. */
+function examines(cx: Cx): Statement[] {
+  const { plan, settings } = cx
+  const { fleet, outputs, registries } = plan
+  const names = fleet === null ? [] : [fleet.document, ...(fleet.runbook === null ? [] : [fleet.runbook.name])]
+  const documents = names.map((name) => documentArn(settings, name))
+  const written = outputs.flatMap((output) => (output.kind === 's3' ? [] : [secretArn(settings, output.secret)]))
+  const objects = outputs.flatMap((output) => (output.kind === 's3' ? objectReads(settings, output) : []))
+  return [
+    ...readsStatus(cx),
+    ...readsRoots(cx, registries),
+    ...allow('OutputSecrets', secretActions('DescribeSecret'), unique(written)),
+    ...objects,
+    ...allow('Document', ['ssm:DescribeDocument'], documents.slice(0, 1)),
+    ...allow('DocumentContent', ['ssm:GetDocument'], documents),
+    ...allow(
+      'Simulate',
+      ['iam:SimulatePrincipalPolicy'],
+      ['role/*', 'user/*'].map((kind) => iamArn(settings, kind)),
+    ),
+  ]
 }
 
 /** The statements of a rollout that change nothing. */

@@ -126,6 +126,7 @@ export class SsmAutomation {
   /** How runs in other accounts and Regions end. */
   elsewhere: (account: string, region: string) => 'Success' | 'Failed' = () => 'Success'
   readonly #runbooks = new Map<string, RunbookContent>()
+  readonly #texts = new Map<string, string>()
   readonly #runs = new Map<string, Run>()
   readonly #tokens = new Map<string, { readonly id: string; readonly input: string }>()
   readonly #world: World
@@ -138,12 +139,20 @@ export class SsmAutomation {
 
   publish(name: string, content: string): void {
     this.#runbooks.set(name, parseRunbook(content))
+    this.#texts.set(name, content)
   }
 
   /** What DescribeDocument answers for a runbook; null: there is none of this name. */
   described(name: string): Json | null {
     if (!this.#runbooks.has(name)) return null
     return { Document: { Name: name, Status: 'Active', DocumentVersion: '1', DocumentType: 'Automation' } }
+  }
+
+  /** What GetDocument answers for a runbook; null: there is none of this name. */
+  content(name: string): Json | null {
+    const Content = this.#texts.get(name)
+    if (Content === undefined) return null
+    return { Name: name, Content, Status: 'Active', DocumentVersion: '1', DocumentType: 'Automation' }
   }
 
   /** Ids, oldest first; for assertions. */

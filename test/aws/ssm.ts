@@ -99,7 +99,7 @@ export class SsmDouble {
     const documents = this.#documents.operations()
     return {
       ...documents,
-      ...this.#describingRunbooks(documents),
+      ...this.#withRunbooks(documents),
       ...this.#commands.operations(),
       ...this.automation.operations(),
       GetParameter: operation(shapes.parameter, (input) => this.#getParameter(input)),
@@ -108,11 +108,13 @@ export class SsmDouble {
   }
 
   /** Documents of both types are in one list. */
-  #describingRunbooks({ DescribeDocument }: Operations): Operations {
-    if (DescribeDocument === undefined) return {}
-    const run: typeof DescribeDocument.run = (input, call) =>
+  #withRunbooks({ DescribeDocument, GetDocument }: Operations): Operations {
+    if (DescribeDocument === undefined || GetDocument === undefined) return {}
+    const describe: typeof DescribeDocument.run = (input, call) =>
       this.automation.described(String(input['Name'])) ?? DescribeDocument.run(input, call)
-    return { DescribeDocument: { ...DescribeDocument, run } }
+    const get: typeof GetDocument.run = (input, call) =>
+      this.automation.content(String(input['Name'])) ?? GetDocument.run(input, call)
+    return { DescribeDocument: { ...DescribeDocument, run: describe }, GetDocument: { ...GetDocument, run: get } }
   }
 
   #getParameter({ Name }: Of<typeof shapes.parameter>): Json {

@@ -54,7 +54,8 @@ export function callsOf(
     case 'DescribeAutomationExecutions':
       return [call(`ssm:${operation}`)]
     case 'DescribeDocument':
-      return [call('ssm:DescribeDocument', arn('ssm', `document/${input['Name']}`))]
+    case 'GetDocument':
+      return [call(`ssm:${operation}`, arn('ssm', `document/${input['Name']}`))]
     case 'ListCommands':
     case 'ListCommandInvocations':
     case 'DescribeInstanceInformation':

@@ -103,6 +103,17 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Actor, readonly IamCall[]>>> 
   'operator-reload': [...reads, ...rollouts, ...follows, ...outputs, ...root],
   'operator-retire': [...reads, ...watches, ...covers, ...outputs, ...root],
   'operator-rollback': [...reads, ...writes, ...rollouts, ...follows, ...outputs, ...root],
+  'operator-doctor': [
+    ...reads,
+    ...watches,
+    ...covers,
+    ...root,
+    ...on('prod/ecs/cloudsmith', 'DescribeSecret'),
+    call('ssm:DescribeDocument', arn('ssm', 'document/ecs-pull-auth-reload')),
+    ...['reload', 'rollout'].map((name) => call('ssm:GetDocument', arn('ssm', `document/ecs-pull-auth-${name}`))),
+    call('iam:SimulatePrincipalPolicy', `arn:aws:iam::${ACCOUNT}:role/operator`),
+    call('iam:SimulatePrincipalPolicy', `arn:aws:iam::${ACCOUNT}:user/ada`),
+  ],
   approver: [call('ssm:GetAutomationExecution', runs), call('ssm:SendAutomationSignal', runs)],
   instance: callsOf({ operation: 'GetSecretValue', input: { SecretId: SECRET, VersionStage: 'AWSCURRENT' } }, where),
   runbook: [

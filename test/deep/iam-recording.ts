@@ -9,6 +9,7 @@ import { type Plan, readUnjudgedPlan } from '../../src/core/plan.ts'
 import { parsePlanText } from '../../src/plan-text.ts'
 import { PROVIDERS } from '../../src/registries/table.ts'
 import { ROOT } from '../deploy/stack.ts'
+import { startIam } from '../doubles/iam.ts'
 import { actionStep } from '../e2e/action.ts'
 import { cliCommand } from '../e2e/cli.ts'
 import { FUNCTION_ARN, isForReact } from '../e2e/function-story.ts'
@@ -91,7 +92,7 @@ export async function recordRunbookCalls(t: TestContext): Promise<{ plan: Plan; 
   const also = [...automation, 'ssm:DescribeAutomationExecutions', 'ssm:GetParameter']
   const stage: Stage = await setStage(t, {
     config: rotatedByGitlab,
-    operatorMay: [...ALLOWED.operator, ...also],
+    operatorMay: [...ALLOWED.operator, ...also, 'ssm:GetDocument', 'iam:SimulatePrincipalPolicy'],
     functionsMay: also,
     invokeLambda: async (_, event) => {
       const { error } = (await running.get('rotate')?.invoke(event)) ?? { error: null }
@@ -108,9 +109,9 @@ export async function recordRunbookCalls(t: TestContext): Promise<{ plan: Plan; 
   const file = stage.file('ecs-pull-auth.yaml', text)
   const run = async (actor: Actor, work: () => Promise<{ exitCode: number | null; stderr: string }>) => {
     const from = stage.aws.requests.length
-    const { exitCode, stderr } = await work()
+    const { exitCode, stderr, ...said } = await work()
     await stage.aws.idle()
-    assert.equal(exitCode, 0, `${actor}: ${stderr}`)
+    assert.equal(exitCode, 0, `${actor}: ${stderr} ${JSON.stringify(said).slice(0, 3000)}`)
     return callsBy(stage, 'operator', from)
   }
   const person = (actor: Actor, ...argv: readonly string[]) =>
@@ -122,6 +123,16 @@ export async function recordRunbookCalls(t: TestContext): Promise<{ plan: Plan; 
   await person('operator-rotate-direct', 'rotate')
   calls['operator-reload'] = await person('operator-reload', 'reload')
   calls['operator-status'] = await person('operator-status', 'status')
+  const iam = await startIam({
+    region: stage.aws.region,
+    account: stage.aws.account,
+    identities: Object.values(stage.identities),
+    principals: { [`arn:aws:iam::${stage.aws.account}:role/operator`]: () => true },
+  })
+  t.after(() => iam.close())
+  const places = { AWS_ENDPOINT_URL_STS: iam.url, AWS_ENDPOINT_URL_IAM: iam.url }
+  const doctor = () => cliCommand(stage, ['doctor', '--plan', file], places)
+  calls['operator-doctor'] = await run('operator-doctor', doctor)
   stage.aws.ssm.parameters.set('/prod/plan', asJson(text))
   for (const bundle of ['rotate', 'react'] as const) {
     const env = { ...stage.env(bundle), PLAN_PARAMETER: '/prod/plan' }
