@@ -87,13 +87,15 @@ export async function buildAll() {
   return { bundles, thirdParty: thirdParty(packages) }
 }
 
-async function bundle({ entry, file, alias = {}, plugins = [], banner }) {
+/** One of BUNDLES, or another entry built like it. @param {any} order */
+export async function bundle({ entry, file, alias = {}, plugins = [], banner, external = [] }) {
   const options = {
     ...shared,
     entryPoints: [entry],
     outfile: file,
     alias,
     plugins,
+    external,
     ...(banner ? { banner: { js: banner } } : {}),
   }
   const { metafile, outputFiles } = await build(options)

@@ -71,9 +71,12 @@ try {
   })
   const line = (name: string, time: number) =>
     `${name.padEnd(34)} ${time.toFixed(0).padStart(5)} ms  ${(time / python).toFixed(1).padStart(5)} × python3 -c pass`
-  console.log(line('python3 -c pass', python))
-  console.log(line('unchanged', unchanged))
-  console.log(line('applied, the restart taking no time', applied))
+  if (process.argv.includes('--json')) console.log(JSON.stringify({ python, unchanged, applied }))
+  else {
+    console.log(line('python3 -c pass', python))
+    console.log(line('unchanged', unchanged))
+    console.log(line('applied, the restart taking no time', applied))
+  }
 } finally {
   await Promise.all([instance.close(), secret.close()])
   rmSync(folder, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-/** `npm run bench:rollout`: calls and peak memory of following one rollout, from one instance to 50,000. */
+/** `node test/bench/rollout.ts [--json]`, part of `npm run bench`: calls and peak memory of following one rollout, from one instance to 50,000. */
 
 import { fork } from 'node:child_process'
 import type { Millis } from '../../src/core/ports.ts'
@@ -56,17 +56,20 @@ function follow(endpoint: string, clock: SteppedClock): Promise<Ended> {
 
 const rows = []
 for (const instances of [1, 100, 5_000, 50_000]) rows.push(await measure(instances))
-console.table(
-  rows.map(({ instances, minutes, calls, pages, peak, onVersion, stragglers }) => ({
-    instances,
-    'virtual minutes': minutes,
-    calls,
-    'problem pages': pages,
-    'peak MB': peak,
-    'on version': onVersion,
-    stragglers,
-  })),
-)
+if (process.argv.includes('--json')) console.log(JSON.stringify(rows))
+else {
+  console.table(
+    rows.map(({ instances, minutes, calls, pages, peak, onVersion, stragglers }) => ({
+      instances,
+      'virtual minutes': minutes,
+      calls,
+      'problem pages': pages,
+      'peak MB': peak,
+      'on version': onVersion,
+      stragglers,
+    })),
+  )
+}
 const bad = rows.filter(({ calls, peak }) => calls > MOST_CALLS || peak > MOST_MEMORY)
 if (bad.length > 0) {
   console.error(

@@ -1,0 +1,192 @@
+/** docs/performance.md, from what was measured. */
+
+import type { Step } from './rotation.ts'
+import type { Program, Runs } from './start-up.ts'
+
+export interface Measured {
+  readonly machine: string
+  readonly versions: string
+  readonly rounds: number
+  readonly runs: Runs
+  readonly bundles: readonly { readonly file: string; readonly bytes: number; readonly packages: number }[]
+  readonly rotation: readonly Step[]
+  readonly rollout: readonly {
+    readonly instances: number
+    readonly calls: number
+    readonly pages: number
+    readonly peak: number
+    readonly stragglers: number
+  }[]
+  readonly config: { readonly sizes: readonly Size[]; readonly limit: readonly Size[] }
+  readonly registries: {
+    readonly registries: number
+    readonly delay: number
+    readonly ratio: number
+    readonly peak: number
+  }
+  readonly node: { readonly python: number; readonly unchanged: number; readonly applied: number }
+}
+
+interface Size {
+  readonly entries: number
+  readonly managed: number
+  readonly micros: Readonly<Record<'json' | 'parse' | 'lint' | 'merge', number>>
+  readonly ratio: number
+}
+
+interface Spread {
+  readonly median: number
+  readonly low: number
+  readonly high: number
+}
+
+/** Quartiles of the ratios of each round: what the machine does meanwhile falls on both sides of a ratio. */
+function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((one, other) => one - other)
+  const at = (part: number) => sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN
+  return { median: at(0.5), low: at(0.25), high: at(0.75) }
+}
+
+export function ratioOf(runs: Runs, name: Program, to: Program = 'bare'): Spread {
+  return spreadOf(runs[name].map(({ milliseconds }, round) => milliseconds / (runs[to][round]?.milliseconds ?? 0)))
+}
+
+/** Without what Node itself takes. */
+function netRatio(runs: Runs, name: Program, to: Program): Spread {
+  const net = (program: Program, round: number) =>
+    (runs[program][round]?.milliseconds ?? 0) - (runs.bare[round]?.milliseconds ?? 0)
+  return spreadOf(runs[name].map((_, round) => net(name, round) / net(to, round)))
+}
+
+const NAMES: Readonly<Record<Program, string>> = {
+  bare: '`node -e 0`',
+  emptyAction: 'an empty Action: `@actions/core`, bundled by default settings',
+  actionFails: '**the Action to its first failing input**',
+  threeCalls: '**the Action’s bundle, three AWS calls**',
+  threeCallsSdk: 'the same calls, SDK bundled by default settings',
+  threeCallsSdkUnbundled: 'the same calls, SDK from node_modules',
+  lint: '**CLI `lint`**',
+  rotate: '**`rotate` to its first `next`**',
+  react: '**`react` to its first `next`**',
+  rotateWithSdk: '`rotate` with the clients of the SDK, from node_modules',
+}
+
+export function page(measured: Measured): string {
+  const { runs, rounds, rotation, rollout, config, registries, node, bundles } = measured
+  const starts = (Object.keys(NAMES) as Program[]).map((name) => {
+    const { median } = spreadOf(runs[name].map(({ milliseconds }) => milliseconds))
+    const memory = spreadOf(runs[name].map((run) => run.memory)).median
+    return [NAMES[name], median.toFixed(0), shown(ratioOf(runs, name)), memory.toFixed(0)]
+  })
+  const calls = rotation.map((step) => [step.step, String(step.calls.length), step.calls.join(', ') || '-'])
+  const total = rotation.reduce((sum, step) => sum + step.calls.length, 0)
+  const followed = rollout.find(({ instances }) => instances === 50_000)
+  const kilobytes = (...files: readonly string[]) =>
+    files.reduce((sum, file) => sum + (bundles.find((bundle) => bundle.file === `dist/${file}`)?.bytes ?? 0), 0) / 1_000
+  const memory = (name: Program) => spreadOf(runs[name].map((run) => run.memory)).median
+  const budgets = [
+    ['the Action to its first failing input ÷ bare Node', '1.3', shown(ratioOf(runs, 'actionFails'))],
+    ['the Action, three AWS calls ÷ bare Node', '2.2', shown(ratioOf(runs, 'threeCalls'))],
+    [
+      '`rotate` ÷ `rotate` with the SDK unbundled, both − bare',
+      '0.4',
+      shown(netRatio(runs, 'rotate', 'rotateWithSdk')),
+    ],
+    ['CLI `lint` ÷ bare Node', '1.4', shown(ratioOf(runs, 'lint'))],
+    ['action.cjs, KB', '450', kilobytes('action.cjs').toFixed(0)],
+    ['rotate.cjs, KB', '350', kilobytes('rotate.cjs').toFixed(0)],
+    ['react.cjs, KB', '350', kilobytes('react.cjs').toFixed(0)],
+    ['what CLI `lint` loads, KB', '200', kilobytes('cli.cjs', 'cli-lint.cjs').toFixed(0)],
+    ['AWS calls of a clean rotation', '10', String(total)],
+    ['calls to follow 50,000 instances', '60', String(followed?.calls)],
+    ['peak memory, Action with three calls, MB', '70', memory('threeCalls').toFixed(0)],
+    ['peak memory, `rotate` at its first `next`, MB', '90', memory('rotate').toFixed(0)],
+    ['peak memory, following 50,000, MB', '150', String(followed?.peak)],
+  ]
+  const kept = (row: readonly string[]) => (Number.parseFloat(row[2] ?? '') <= Number(row[1]) ? 'yes' : 'no')
+  return `# Performance
+
+Written by \`npm run bench\`; do not edit. ${measured.machine}. ${measured.versions}.
+
+Programs are started in turns, ${rounds} rounds, each round in another order. A ratio is the median of the ratios of the
+rounds, its quartiles in brackets: two runs of the bench agree when their brackets overlap. Milliseconds say how busy the
+machine was, and nothing else; compare ratios only.
+
+## Budgets
+
+${table(
+  ['figure', 'budget', 'measured', 'kept'],
+  budgets.map((row) => [...row, kept(row)]),
+)}
+
+Bytes and calls are tests (test/shape/dist.test.ts, test/e2e/functions.test.ts, test/core/rollout-scale.test.ts); times are
+not. ${WHY}
+
+## Start-up
+
+${table(['program', 'ms', '÷ bare', 'peak MB'], starts)}
+
+The handlers run under aws-lambda-ric, whose own start is in both; the SDK beside them comes from a warm disk, which is
+kinder to it than Lambda. The three calls are GetSecretValue, PutSecretValue and SendCommand over loopback.
+
+## Rotation
+
+${table(['step', 'AWS calls', 'which'], calls)}
+
+${registries.registries} registries at once, every answer ${registries.delay} ms late: ${registries.ratio.toFixed(2)} times
+the slowest of them alone, with a peak of ${registries.peak.toFixed(0)} MB. Connections are kept.
+
+## Rollout
+
+${table(
+  ['instances', 'calls', 'pages of problems', 'stragglers', 'peak MB'],
+  rollout.map((row) => [row.instances, row.calls, row.pages, row.stragglers, row.peak].map(String)),
+)}
+
+The document's script on an instance, the restart of the agent taking no time: unchanged ${times(node.unchanged, node)},
+applied ${times(node.applied, node)} \`python3 -c pass\`.
+
+## Config engine
+
+Microseconds; the ratio is parse, lint and merge together ÷ \`JSON.stringify(JSON.parse(…))\` of the same data.
+
+${table(
+  ['entries', 'managed', 'parse', 'lint', 'merge', 'per entry', 'ratio'],
+  [...config.sizes, ...config.limit].map(({ entries, managed, micros, ratio }) => [
+    String(entries),
+    String(managed),
+    ...[micros.parse, micros.lint, micros.merge].map((each) => each.toFixed(0)),
+    ((micros.parse + micros.lint + micros.merge) / entries).toFixed(1),
+    ratio.toFixed(1),
+  ]),
+)}
+
+## Bundles
+
+${table(
+  ['file', 'KB', 'packages'],
+  bundles.map(({ file, bytes, packages }) => [file, (bytes / 1_000).toFixed(0), String(packages)]),
+)}
+
+credential-chain.cjs is the SDK's own chain of credential providers. The Action and the CLI load it where the environment
+has no keys; the functions never do. cli.cjs loads cli-lint.cjs for \`lint\` and \`explain\`, cli-all.cjs for the rest.
+`
+}
+
+/** What a reader asks who sees a "no". */
+const WHY = `What is not kept, and why: loading \`node:http\`, \`node:https\` and \`node:crypto\`, which every call needs and \`@actions/core\` loads in any
+case, costs half of what bare Node costs, and parsing the bundle a quarter. A compile cache would take most of the latter
+away, but a hosted runner starts without one, and one that shipped would be stale with the next Node. What can be had is
+to be cheaper than an empty Action by default settings and than the SDK, and the table of start-up says by how much.`
+
+function times(each: number, { python }: Measured['node']): string {
+  return `${(each / python).toFixed(1)} times`
+}
+
+function shown({ median, low, high }: Spread): string {
+  return `${median.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})`
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [heads, heads.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+}

@@ -1,0 +1,70 @@
+/** The programs that are started and timed: ours as they ship, and the nearest others, built beside them. */
+
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { build } from 'esbuild'
+import { BUNDLES, buildAll, bundle } from '../../build.mjs'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+
+export interface Programs {
+  readonly folder: string
+  readonly action: string
+  readonly cli: string
+  /** Folders of functions. */
+  readonly functions: string
+  readonly functionsWithSdk: string
+  readonly emptyAction: string
+  readonly threeCalls: string
+  readonly threeCallsSdk: string
+  readonly threeCallsSdkUnbundled: string
+}
+
+const job = (name: string) => `test/bench/jobs/${name}.ts`
+const SDK = ['@aws-sdk/*', '@smithy/*']
+
+/** Below node_modules, so that what is not bundled is found. */
+export async function makePrograms(): Promise<Programs> {
+  const parent = join(ROOT, 'node_modules/.cache')
+  mkdirSync(parent, { recursive: true })
+  const folder = mkdtempSync(join(parent, 'ecs-pull-auth-bench-'))
+  const { bundles } = await buildAll()
+  for (const { file, text } of bundles) write(join(folder, file), text)
+  const like = async (file: string, entry: string, to: string, external: readonly string[] = []) => {
+    const options = BUNDLES.find((known) => known.file === file)
+    const { text } = await bundle({ ...options, entry, external })
+    return write(join(folder, to), text)
+  }
+  const withDefaults = async (name: string, to: string, external: readonly string[] = []) => {
+    const outfile = join(folder, to)
+    await build({
+      entryPoints: [join(ROOT, job(name))],
+      bundle: true,
+      platform: 'node',
+      outfile,
+      external: [...external],
+      logLevel: 'error',
+    })
+    return outfile
+  }
+  const withSdk = await like('dist/rotate.cjs', job('handler-sdk'), 'with-sdk/rotate.cjs', SDK)
+  const threeCalls = await like('dist/action.cjs', job('three-calls'), 'jobs/three-calls.cjs')
+  copyFileSync(join(folder, 'dist/credential-chain.cjs'), join(folder, 'jobs/credential-chain.cjs'))
+  return {
+    folder,
+    action: join(folder, 'dist/action.cjs'),
+    cli: join(folder, 'dist/cli.cjs'),
+    functions: join(folder, 'dist'),
+    functionsWithSdk: dirname(withSdk),
+    emptyAction: await withDefaults('empty-action', 'jobs/empty-action.cjs'),
+    threeCalls,
+    threeCallsSdk: await withDefaults('three-calls-sdk', 'jobs/three-calls-sdk.cjs'),
+    threeCallsSdkUnbundled: await withDefaults('three-calls-sdk', 'jobs/three-calls-sdk-unbundled.cjs', SDK),
+  }
+}
+
+function write(path: string, text: string): string {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+  return path
+}
