@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, transform } from 'esbuild'
+import { build } from 'esbuild'
 
 const root = import.meta.dirname
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -19,10 +19,9 @@ const shared = {
   // The SDK's ES files, so that unused commands are dropped.
   mainFields: ['module', 'main'],
   conditions: ['module'],
-  minifyWhitespace: true,
-  minifySyntax: true,
-  // Our names stay: stack traces keep their meaning. Those of packages do not (shortNames).
-  minifyIdentifiers: false,
+  minify: true,
+  // Stack traces keep their meaning, and the SDK finds its classes by name.
+  keepNames: true,
   // The SDK's `await import("node:http")` becomes a require, which does not load Node's own undici.
   supported: { 'dynamic-import': false },
   define: { 'process.env.ECS_PULL_AUTH_VERSION': JSON.stringify(version) },
@@ -52,32 +51,14 @@ const beside = {
     ),
 }
 
-/** Shortens the names that packages use inside themselves: a sixth of the bundles. */
-const shortNames = {
-  name: 'short-names',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /node_modules\/.*\.[cm]?js$/ }, async ({ path }) => {
-      const { code } = await transform(readFileSync(path, 'utf8'), {
-        target: shared.target,
-        minifyIdentifiers: true,
-        legalComments: 'none',
-        supported: { 'dynamic-import': true },
-      })
-      return { contents: code, loader: 'js' }
-    }),
-}
-
-const small = [beside, shortNames]
-
 export const BUNDLES = [
-  { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: withoutUndici, plugins: small },
-  { entry: 'src/cli/main.ts', file: 'dist/cli.cjs', banner: '#!/usr/bin/env node', plugins: small },
-  { entry: 'src/cli/some-commands.ts', file: 'dist/cli-lint.cjs', plugins: small },
-  { entry: 'src/cli/all-commands.ts', file: 'dist/cli-all.cjs', plugins: small },
-  // Names stay: the providers ask for the class of a logger by its name.
+  { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: withoutUndici, plugins: [beside] },
+  { entry: 'src/cli/main.ts', file: 'dist/cli.cjs', banner: '#!/usr/bin/env node', plugins: [beside] },
+  { entry: 'src/cli/some-commands.ts', file: 'dist/cli-lint.cjs', plugins: [beside] },
+  { entry: 'src/cli/all-commands.ts', file: 'dist/cli-all.cjs', plugins: [beside] },
   { entry: 'src/aws/credential-chain.ts', file: 'dist/credential-chain.cjs' },
-  { entry: 'lambda/rotate.ts', file: 'dist/rotate.cjs', alias: lambdaCredentials, plugins: [shortNames] },
-  { entry: 'lambda/react.ts', file: 'dist/react.cjs', alias: lambdaCredentials, plugins: [shortNames] },
+  { entry: 'lambda/rotate.ts', file: 'dist/rotate.cjs', alias: lambdaCredentials },
+  { entry: 'lambda/react.ts', file: 'dist/react.cjs', alias: lambdaCredentials },
 ]
 
 /** The files of a build as text, with what went into each bundle. Writes nothing. */
