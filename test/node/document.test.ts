@@ -128,6 +128,18 @@ test('exit codes and results are those that the core knows', () => {
   assert.match(SCRIPT, /result=unsupported .*\n(?:.*\n)?\s*exit 15$/m)
 })
 
+test('the Bottlerocket part ends with those exit codes and results too', () => {
+  const ends = [...read('node/bottlerocket.sh').matchAll(/\bfinish ([a-z-]+) (\d+)/g)].map(([, result, code]) => [
+    result,
+    code,
+  ])
+  assert.ok(ends.length > 20)
+  for (const [result, code] of ends) {
+    if (code === '0') assert.ok(['applied', 'unchanged'].includes(String(result)), result)
+    else assert.equal(NODE_EXITS[Number(code)]?.result, result)
+  }
+})
+
 test('the table of exit codes in docs/node.md is that of the core', () => {
   const rows = [...read('../docs/node.md').matchAll(/^\| (\d+) \| `([a-z-]+)` \|/gm)]
   const documented = rows.filter(([, code]) => code !== '0').map(([, code, result]) => [code, result])

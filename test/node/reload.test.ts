@@ -27,6 +27,16 @@ def traced_rename(old, new):
 os.fsync, os.rename = traced_fsync, traced_rename
 `
 
+/** Writes down the bounds of every random number, and picks a small one. */
+const DICE = `
+import os, random, sys
+def uniform(low, high):
+    with open(os.environ['ECS_PULL_AUTH_ROOT'] + '/dice', 'a') as file:
+        file.write('%g to %g\\n' % (low, high))
+    return 0.01
+random.uniform = uniform
+`
+
 /** An agent that fares ill with one credential. */
 function breaksOn(password: string, health: AgentHealth) {
   const data = authLines(password)[1]?.slice(DATA_KEY.length + 1)
@@ -82,6 +92,18 @@ describe('the document on an instance', { concurrency: 4 }, () => {
     assert.equal(exitCode, 0)
     assert.deepEqual([status.result, status.version, status.agent], ['unchanged', V1, '1.105.1'])
     assert.equal(bench.restarts(), 1)
+  })
+
+  test('only a restart waits, a random part of the jitter', async (t) => {
+    const bench = await startBench(t)
+    bench.preludePython(DICE)
+    const parameters = { jitterSeconds: '300' }
+    assert.equal((await bench.reload(parameters)).status.result, 'applied')
+    assert.equal((await bench.reload(parameters)).status.result, 'unchanged')
+    bench.publish(V2, 'MARK-two')
+    bench.instance.service.stop()
+    assert.equal((await bench.reload(parameters)).status.result, 'written')
+    assert.equal(readFileSync(join(bench.folder, 'dice'), 'utf8'), '0 to 300\n')
   })
 
   test('a new version is applied; the one before it is gone from the disk', async (t) => {

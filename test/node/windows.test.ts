@@ -124,6 +124,20 @@ test('it ends with the exit codes and results that the core knows, each of them'
   assert.equal([...SCRIPT.matchAll(/^ *exit /gm)].length, 1)
 })
 
+test('whatever leaves the agent alone is decided before the first thing is changed', () => {
+  const firstChange = SCRIPT.search(/^ *(?:\[IO\.File\]::WriteAllText\(\$goodFile|Set-Current \$wanted)/m)
+  assert.ok(firstChange > 0)
+  const late = [...SCRIPT.matchAll(/Stop-Run '(unsupported|refused|fetch-failed|busy)'/g)].filter(
+    ({ index }) => index > firstChange,
+  )
+  assert.deepEqual(
+    late.map(([end]) => end),
+    [],
+  )
+  const guard = SCRIPT.indexOf("'cluster-changed'")
+  assert.ok(guard > SCRIPT.indexOf('function Get-Current') && guard < firstChange)
+})
+
 test('it checks parameters by the patterns of the API, and a pasted one is a word in single quotes', () => {
   for (const name of ['secretArn', 'jitterSeconds'])
     assert.ok(SCRIPT.includes(`$given.${name} -cnotmatch '${DOCUMENT.parameters[name]?.allowedPattern}'`), name)
