@@ -5,13 +5,14 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { AwsEvent } from '../aws/world.ts'
 import { type Fields, MOST, type Resource, ROOT, resolveStack } from '../deploy/stack.ts'
 import { cliCommand } from '../e2e/cli.ts'
 import { gitlabPlan, rotatedByGitlab } from '../e2e/plans.ts'
-import { SECRET, setStage } from '../e2e/stage.ts'
+import { ALLOWED, SECRET, setStage } from '../e2e/stage.ts'
 import { openStacks } from './cloudformation.ts'
 import { ACCOUNT, hasMoto, REGION, startMoto } from './moto-server.ts'
 import { isMissing, isProgram, programPath } from './software.ts'
@@ -121,7 +122,7 @@ describe('event patterns', () => {
   test('take the events of a rotation and of a rollout, and none beside them', async (t) => {
     if (isMissing(t, { moto: hasMoto() })) return
     const events = await recordEvents(t)
-    const [current, ended] = [one(events, isCurrent), one(events, isEnded)]
+    const [current, ended, run] = [one(events, isCurrent), one(events, isEnded), one(events, isRunEnded)]
     const stack = resolveStack({ parameters: { ...MOST, StoredConfigArn: current.resources[0] ?? '' } })
     const pattern = (id: string) => stack[id]?.Properties['EventPattern'] as Fields
     const failed = {
@@ -134,16 +135,6 @@ describe('event patterns', () => {
         eventName: 'RotationFailed',
         requestParameters: null,
         additionalEventData: { SecretId: current.resources[0] ?? '' },
-      },
-    }
-    const run = {
-      ...ended,
-      'detail-type': 'EC2 Automation Execution Status-change Notification',
-      detail: {
-        ExecutionId: '0f8fad5b',
-        Definition: 'ecs-pull-auth-rollout',
-        DefinitionVersion: '1',
-        Status: 'Success',
       },
     }
     const cases = [
@@ -167,7 +158,7 @@ describe('event patterns', () => {
       matches(asked),
       cases.map(([, , expected]) => expected),
     )
-    // Every event of the run, by every rule: only the two kinds that are meant.
+    // Every event of the play, by every rule: only the three kinds that are meant.
     for (const event of events) {
       const taken = matches(
         ['CurrentRule', 'EndedRule', 'RunbookEndedRule', 'FailureRule'].map((rule) => ({
@@ -175,7 +166,7 @@ describe('event patterns', () => {
           event,
         })),
       )
-      assert.deepEqual(taken, [isCurrent(event), isEnded(event), false, false], JSON.stringify(event))
+      assert.deepEqual(taken, [isCurrent(event), isEnded(event), isRunEnded(event), false], JSON.stringify(event))
     }
   })
 })
@@ -184,6 +175,10 @@ const isCurrent = ({ detail }: AwsEvent) => detail['labelUpdated'] === 'AWSCURRE
 const isEnded = ({ 'detail-type': type, detail }: AwsEvent) =>
   type === 'EC2 Command Status-change Notification' &&
   ['Success', 'Failed', 'TimedOut', 'Cancelled'].includes(String(detail['status']))
+
+const isRunEnded = ({ 'detail-type': type, detail }: AwsEvent) =>
+  type === 'EC2 Automation Execution Status-change Notification' &&
+  ['Success', 'Failed', 'TimedOut', 'Cancelled', 'Rejected'].includes(String(detail['Status']))
 
 function one(events: readonly AwsEvent[], is: (event: AwsEvent) => boolean): AwsEvent {
   const found = events.find(is)
@@ -197,8 +192,16 @@ function changed(event: AwsEvent, detail: Fields): AwsEvent {
 
 async function recordEvents(t: Parameters<typeof setStage>[0]): Promise<readonly AwsEvent[]> {
   const events: AwsEvent[] = []
-  const stage = await setStage(t, { config: rotatedByGitlab, onEvent: (event) => void events.push(event) })
-  const plan = ['--plan', stage.file('ecs-pull-auth.yaml', gitlabPlan(stage))]
+  const automation = ['StartAutomationExecution', 'GetAutomationExecution', 'DescribeAutomationExecutions']
+  const stage = await setStage(t, {
+    config: rotatedByGitlab,
+    operatorMay: [...ALLOWED.operator, ...automation.map((name) => `ssm:${name}`)],
+    onEvent: (event) => void events.push(event),
+  })
+  stage.aws.ssm.automation.publish('ecs-pull-auth-rollout', readFileSync(join(ROOT, 'deploy/runbook.json'), 'utf8'))
+  const runbook = `runbook: { role: 'arn:aws:iam::${stage.aws.account}:role/ecs-pull-auth-rollout' }`
+  const text = `${gitlabPlan(stage).trimEnd()}\n  ${runbook}\n`
+  const plan = ['--plan', stage.file('ecs-pull-auth.yaml', text)]
   for (const command of ['rotate', 'reload']) {
     const run = await cliCommand(stage, [command, ...plan])
     assert.equal(run.exitCode, 0, run.stderr)
