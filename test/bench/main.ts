@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -34,10 +34,6 @@ function part<Result>(name: string, ...argv: readonly string[]): Result {
     execFileSync(process.execPath, [join(import.meta.dirname, `${name}.ts`), '--json', ...argv], options),
   )
 }
-
-const TOOL = join(ROOT, 'test/tools/lambda-runtime')
-if (!existsSync(join(TOOL, 'node_modules')))
-  execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', TOOL], { stdio: 'inherit' })
 
 const locked = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')).packages
 const versionOf = (name: string): string => locked[`node_modules/${name}`].version

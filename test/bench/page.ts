@@ -120,8 +120,10 @@ ${table(
   budgets.map((row) => [...row, kept(row)]),
 )}
 
-Bytes and calls are tests (test/shape/dist.test.ts, test/e2e/functions.test.ts, test/core/rollout-scale.test.ts); times are
-not. ${WHY}
+Bytes, calls and memory are tests (test/shape/dist.test.ts, test/e2e/functions.test.ts, test/core/rollout-scale.test.ts,
+test/deep/memory.test.ts); times are not.
+
+${WHY}
 
 ## Start-up
 
@@ -175,10 +177,10 @@ has no keys; the functions never do. cli.cjs loads cli-lint.cjs for \`lint\` and
 }
 
 /** Why two budgets are not those that were asked for. */
-const WHY = `Two are wider than was asked for: loading \`node:http\`, \`node:https\` and \`node:crypto\`, which every call needs and \`@actions/core\` loads in any
-case, costs about a third of what bare Node costs, and compiling the bundle about half. A compile cache would take most of the latter
-away, but a hosted runner starts without one, and one that shipped would be stale with the next Node. What can be had is
-to be cheaper than an empty Action by default settings and than the SDK, and the table of start-up says by how much.`
+const WHY = `Two are wider than was asked for. Loading \`node:http\`, \`node:https\` and \`node:crypto\`, which every call needs
+and \`@actions/core\` loads in any case, costs about a third of what bare Node costs, and compiling the bundle about half. A
+compile cache would take most of the latter away, but a hosted runner starts without one, and one that shipped would be stale
+with the next Node. What can be had is to be cheaper than an empty Action by default settings, and half as dear as the SDK.`
 
 function times(each: number, { python }: Measured['node']): string {
   return `${(each / python).toFixed(1)} times`

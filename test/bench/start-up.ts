@@ -1,7 +1,7 @@
 /** Starts programs in turns and times them, from spawn to exit, or to the first question for an event. */
 
-import { spawn } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -41,6 +41,8 @@ const CONTENT = JSON.stringify({
 })
 
 export async function startUp(rounds: number): Promise<Runs> {
+  if (!existsSync(join(TOOL, 'node_modules')))
+    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', TOOL])
   const programs = await makePrograms()
   const aws = await startAws({ clock: systemClock, region: 'eu-west-1', identities: null })
   aws.secrets.create(SECRET, 'ECS_CLUSTER=bench\n')
