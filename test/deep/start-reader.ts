@@ -286,7 +286,7 @@ const NIGHT = 'night'
 /** Between the two pages, and not printed: the fleet gets a later token, which then dies. */
 const DISASTER = `{
   printf '{"username":"${USER}","password":"${LATER}"}' | aws secretsmanager put-secret-value \\
-    --secret-id prod/ghcr/pull --secret-string file:///dev/stdin --query Name --output text
+    --secret-id prod/ghcr.io/pull --secret-string file:///dev/stdin --query Name --output text
   ecs-pull-auth rotate --plan ecs-pull-auth.yaml && ecs-pull-auth reload --plan ecs-pull-auth.yaml && aws ${NIGHT}
 } >/dev/null 2>&1 || echo 'There was no disaster.'`
 
