@@ -139,7 +139,7 @@ function registryParts({ registries }: JobReport, now: Millis): readonly Part[] 
     isoOrNull(expiresAt) ?? 'no expiry known',
     expiresAt === null ? '' : lifeLeft(expiresAt - now),
   ])
-  const head = ['registry', 'probe', 'verdict', 'expires', 'life left']
+  const head = ['registry', 'probe', 'verdict', 'expires', 'life']
   return [{ kind: 'table', title: 'Registries', head, rows }]
 }
 
@@ -172,7 +172,7 @@ function timelineParts(spans: readonly Span[], rollout: RolloutReport | null): r
     const tone = isFine(outcome) ? 'good' : 'bad'
     return [
       {
-        section: 'Instances, by their own clocks',
+        section: 'Instances',
         name: `${instanceId} ${outcome}`,
         from: finishedAt,
         to: null,

@@ -14,7 +14,8 @@ h1 { font-size: 1.5rem; border-bottom: 1px solid var(--line); padding-bottom: .4
 h1.bad { border-color: var(--bad) } h1.good { border-color: var(--good) } a { color: var(--link) }
 table { border-collapse: collapse; width: 100%; font-size: .9rem }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top }
-th { background: var(--soft) } th[scope=row] { width: 12rem }
+th { background: var(--soft) } th[scope=row] { width: 12rem } th[scope=col] { white-space: nowrap }
+td:first-child { min-width: 7rem }
 .problem { border-left: 4px solid var(--bad); background: var(--warn); padding: .5rem 1rem } .problem p { margin: .3rem 0 }
 svg { width: 100%; display: block } svg text { fill: var(--ink); font: 12px system-ui, sans-serif }
 .fill-good { fill: var(--good) } .fill-bad { fill: var(--bad) } .fill-open { fill: var(--open) }
@@ -127,7 +128,7 @@ function timelineHtml(spans: readonly Span[]): string {
 }
 
 function seconds(milliseconds: number): string {
-  return `${(milliseconds / 1000).toFixed(1)} s`
+  return milliseconds < 1000 ? `${milliseconds} ms` : `${(milliseconds / 1000).toFixed(1)} s`
 }
 
 function rect(at: { tone: Tone; x: number; y: number; width: number; height: number }): string {

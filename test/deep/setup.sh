@@ -24,6 +24,10 @@ python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 need dash dash
 need zsh zsh
 need fish fish
+need chromium chromium
+need fc-match fontconfig
+[ -e /usr/share/fonts/truetype/dejavu ] || packages+=(fonts-dejavu-core)
+[ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] || packages+=(fonts-noto-color-emoji)
 
 have_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
@@ -104,6 +108,19 @@ if [ "$(cat $nodes/installed.txt 2>/dev/null)" != "$versions" ]; then
   else
     rm -rf $nodes
     tell 'no Node 20, 22 and 26: npm cannot install them'
+  fi
+fi
+
+# GitHub's own language service, and what draws a job summary.
+github=.tools/github
+locked=test/tools/github
+has_github() { cmp -s $locked/package-lock.json $github/package-lock.json && [ -d $github/node_modules/@actions/languageservice ]; }
+if ! has_github; then
+  rm -rf $github && mkdir -p $github
+  cp $locked/package.json $locked/package-lock.json $github/
+  if ! npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $github; then
+    rm -rf $github
+    tell 'no language service of GitHub, no marked, no mermaid: npm cannot install them'
   fi
 fi
 
