@@ -93,11 +93,11 @@ for (const [name, { headline, play }] of Object.entries(SCENES)) {
   })
 }
 
-const require = createRequire(join(tools, 'x.js'))
+const loadTool = createRequire(join(tools, 'x.js'))
 
 /** The title is what a script saw when all was drawn. */
 function summaryPage(summary: string): string {
-  const { parse } = require('marked') as { parse(markdown: string, options: object): string }
+  const { parse } = loadTool('marked') as { parse(markdown: string, options: object): string }
   const css = readFileSync(join(tools, 'github-markdown-css/github-markdown-light.css'), 'utf8')
   const mermaid = readFileSync(join(tools, 'mermaid/dist/mermaid.min.js'), 'utf8').replaceAll('</script', '<\\/script')
   const article = parse(summary, { gfm: true }).replaceAll(

@@ -66,6 +66,7 @@ test('on-cancel: cancel: the rollout is cancelled', async (t) => {
   assert.equal(run.exitCode, 1)
   assert.match(run.stdout, /^::error title=ROLLOUT_CANCELLED::Run Command .* was cancelled, as asked\./m)
   assert.match(run.summary, /^## Rotated; the rollout was cancelled\n/)
+  await stage.aws.idle()
   assert.deepEqual(states(stage), ['Cancelled'])
 })
 
@@ -91,6 +92,20 @@ for (const [phase, next, headline] of [
     assert.equal(again.outputs['version'], current(stage))
   })
 }
+
+test('a signal while old credentials wait for the drain time: nothing is revoked, and the run is as green as the fleet', async (t) => {
+  const stage = await setStage(t, { config: rotatedByGitlab, instances: 1 })
+  const old = stage.instances[0]?.credentialFor(stage.probe) ?? assert.fail('there is no credential')
+  const plan = stage.file('plan.yaml', gitlabPlan(stage).replace('drain: 0s', 'drain: 1h'))
+  const run = await actionStep(stage, {
+    inputs: { plan },
+    onOutput: cancelAt('Old credentials stay alive', ['SIGINT']),
+  })
+  assert.equal(run.exitCode, 0, run.stdout)
+  assert.match(run.stdout, /^::warning title=RETIRE_NOT_YET::Nothing was revoked/m)
+  assert.equal(run.outputs['on-version'], '1')
+  assert.ok(await stage.pulls(old))
+})
 
 test('a step that does not end in time: the report is written before the runner kills', async (t) => {
   const stage = await setStage(t, { config: rotatedByGitlab, instances: 1 })

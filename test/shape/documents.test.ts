@@ -25,9 +25,9 @@ interface ActionFile {
 
 const action = load(read('action.yml')) as ActionFile
 
-/** The rows of the README table between two marks, as `name` → text. */
-function readmeTable(mark: string): Readonly<Record<string, string>> {
-  const part = read('README.md').split(`<!-- ${mark} -->`)[1]?.split(`<!-- /${mark} -->`)[0] ?? ''
+/** The rows of a table between two marks, as `name` → text. */
+function tableOf(page: string, mark: string): Readonly<Record<string, string>> {
+  const part = read(page).split(`<!-- ${mark} -->`)[1]?.split(`<!-- /${mark} -->`)[0] ?? ''
   return Object.fromEntries(
     [...part.matchAll(/^\| `([a-z-]+)` \| (.+) \|$/gm)].map(([, name = '', text = '']) => [name, text]),
   )
@@ -37,15 +37,14 @@ function descriptions(fields: ActionFile['inputs']): Readonly<Record<string, str
   return Object.fromEntries(Object.entries(fields).map(([name, { description }]) => [name, description]))
 }
 
-test('action.yml, the code and the README list the same inputs', () => {
-  assert.deepEqual(Object.keys(action.inputs), [...INPUT_NAMES])
-  assert.deepEqual(readmeTable('inputs'), descriptions(action.inputs))
-})
-
-test('action.yml, the code and the README list the same outputs', () => {
-  assert.deepEqual(Object.keys(action.outputs), [...OUTPUT_NAMES])
-  assert.deepEqual(readmeTable('outputs'), descriptions(action.outputs))
-})
+for (const page of ['README.md', 'docs/action.md']) {
+  test(`action.yml, the code and ${page} list the same inputs and outputs`, () => {
+    assert.deepEqual(Object.keys(action.inputs), [...INPUT_NAMES])
+    assert.deepEqual(tableOf(page, 'inputs'), descriptions(action.inputs))
+    assert.deepEqual(Object.keys(action.outputs), [...OUTPUT_NAMES])
+    assert.deepEqual(tableOf(page, 'outputs'), descriptions(action.outputs))
+  })
+}
 
 test('the Action runs the bundle on Node 24', () => {
   assert.equal(action.runs.using, 'node24')
