@@ -79,10 +79,15 @@ locals {
 
   starts_runbook = [
     {
-      Sid      = "StartRunbook"
-      Effect   = "Allow"
-      Action   = ["ssm:StartAutomationExecution"]
-      Resource = ["${local.arn}:ssm:${local.here}:automation-definition/${var.name}-rollout:*"]
+      Sid    = "StartRunbook"
+      Effect = "Allow"
+      Action = ["ssm:StartAutomationExecution"]
+      # The service authorization reference wants the first two, and knows the third still.
+      Resource = [
+        "${local.arn}:ssm:${local.here}:document/${var.name}-rollout",
+        "${local.arn}:ssm:${local.here}:automation-execution/*",
+        "${local.arn}:ssm:${local.here}:automation-definition/${var.name}-rollout:*",
+      ]
     },
     {
       Sid      = "Runs"

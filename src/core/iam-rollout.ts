@@ -136,12 +136,15 @@ function tagCondition(targets: Targets): Condition | undefined {
 
 /** A run knows its runbook only once it is there, so it is followed by any id. */
 function starts(account: Account, { name, role }: Runbook, follows: boolean): Statement[] {
-  const runbook = name.startsWith('arn:') ? name : serviceArn(account, 'ssm', `automation-definition/${name}:*`)
-  const runs = ['ssm:GetAutomationExecution', ...(follows ? ['ssm:StopAutomationExecution'] : [])]
+  const id = name.replace(/^arn:.*\//, '')
+  const runs = serviceArn(account, 'ssm', 'automation-execution/*')
+  // The service authorization reference wants the first two, and knows the third still.
+  const started = [documentArn(account, name), runs, serviceArn(account, 'ssm', `automation-definition/${id}:*`)]
+  const followed = ['ssm:GetAutomationExecution', ...(follows ? ['ssm:StopAutomationExecution'] : [])]
   const passed = { StringEquals: { 'iam:PassedToService': ['ssm.amazonaws.com'] } }
   return [
-    allow('StartRunbook', ['ssm:StartAutomationExecution'], [runbook]),
-    allow('Runs', runs, [serviceArn(account, 'ssm', 'automation-execution/*')]),
+    allow('StartRunbook', ['ssm:StartAutomationExecution'], started),
+    allow('Runs', followed, [runs]),
     allow('FindRuns', ['ssm:DescribeAutomationExecutions'], ['*']),
     allow('PassRunbookRole', ['iam:PassRole'], [role], passed),
   ]

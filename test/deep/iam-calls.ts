@@ -86,11 +86,11 @@ function startCalls(
     context: { 'iam:AWSServiceName': service },
   }
   return [
-    {
-      action: 'ssm:StartAutomationExecution',
-      resource: arn('ssm', `automation-definition/${input['DocumentName']}:$DEFAULT`),
-      context: {},
-    },
+    ...[
+      `document/${input['DocumentName']}`,
+      'automation-execution/0f8fad5b-d9cb-469f-a165-70867728950e',
+      `automation-definition/${input['DocumentName']}:$DEFAULT`,
+    ].map((resource) => ({ action: 'ssm:StartAutomationExecution', resource: arn('ssm', resource), context: {} })),
     { action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': service } },
     ...(input['AlarmConfiguration'] === undefined ? [] : [alarm]),
   ]

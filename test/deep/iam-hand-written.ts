@@ -50,7 +50,11 @@ const covers = [
 const runs = arn('ssm', 'automation-execution/0f8fad5b-d9cb-469f-a165-70867728950e')
 const rollouts = [
   call('ssm:DescribeDocument', arn('ssm', 'document/ecs-pull-auth-reload')),
-  call('ssm:StartAutomationExecution', arn('ssm', 'automation-definition/ecs-pull-auth-rollout:1')),
+  ...[
+    'document/ecs-pull-auth-rollout',
+    'automation-execution/0a1b',
+    'automation-definition/ecs-pull-auth-rollout:1',
+  ].map((resource) => call('ssm:StartAutomationExecution', arn('ssm', resource))),
   call('ssm:GetAutomationExecution', runs),
   call('ssm:DescribeAutomationExecutions'),
   call('iam:PassRole', `arn:aws:iam::${ACCOUNT}:role/ecs-pull-auth-rollout`, {

