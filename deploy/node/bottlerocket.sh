@@ -142,6 +142,9 @@ registered() {
   done
 }
 
+# An agent that is up answers at once; one may be starting just now, perhaps for an earlier run that was cut short.
+up() { introspect && [ "$agent" != - ] || registered ''; }
+
 digest() { printf '%s' "$1" | sha256sum | cut -c1-64; }
 keep() { mkdir -p "$state" && printf '%s' "$2" >"$state/$1.new" && mv "$state/$1.new" "$state/$1"; }
 
@@ -171,7 +174,7 @@ bottlerocket() {
 
   if [ "$wanted" = "$current" ] && [ "${stamp##* }" = "$(digest "$wanted")" ]; then
     version=$version_id
-    introspect && [ "$agent" != - ] || registered '' || finish agent-down 17 agent-not-registered
+    up || finish agent-down 17 agent-not-registered
     keep applied "$version $(digest "$wanted")"
     finish unchanged 0 "$reason"
   fi
@@ -179,8 +182,7 @@ bottlerocket() {
   good=$(cat "$state/last-good" 2>/dev/null) && [ -n "$good" ] || good=$current
   keep last-good "$good" || finish write-failed 16 last-good
   sleep $((RANDOM * (SSM_jitterSeconds + 1) / 32768))
-  # It may be starting just now, perhaps for an earlier run that was cut short.
-  if ! registered ''; then
+  if ! up; then
     apply "$wanted" || finish write-failed 16 apiclient
     version=$version_id
     finish agent-down 17 agent-not-registered

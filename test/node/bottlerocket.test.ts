@@ -105,7 +105,7 @@ describe('Bottlerocket', { concurrency: 3 }, () => {
   })
 
   test('is not said to run what its agent was not restarted for', async (t) => {
-    const { bench, api } = await startBottlerocket(t, { ECS_PULL_AUTH_HEALTH_SECONDS: '1' })
+    const { bench, api } = await startBottlerocket(t, { ECS_PULL_AUTH_HEALTH_SECONDS: '4' })
     api.fault = 'ignored'
     const { exitCode, status } = await bench.reload()
     assert.deepEqual([exitCode, status.result], [14, 'rollback-failed'])
