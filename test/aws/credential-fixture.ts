@@ -4,11 +4,13 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import { createRequire } from 'node:module'
 import { type AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager'
+import { BUNDLES, bundle } from '../../build.mjs'
 import { createClients } from '../../src/aws/clients.ts'
 import { DescribeSecretCommand as OurDescribeSecret } from '../../src/aws/secrets-manager-api.ts'
 import type { Certificate } from '../doubles/certificate.ts'
@@ -114,27 +116,32 @@ export function linkLocal(context: TestContext, { base }: Place): void {
 /** `name` of the error, null when the call went well. */
 export type Outcome = string | null
 
-/** One call by a new client of each; what both asked must be told apart by the test only where it says so. */
-export async function both(
-  place: Place,
-  region?: string,
-): Promise<{
-  readonly ours: Outcome
-  readonly sdk: Outcome
+export interface Asked {
+  readonly outcome: Outcome
   readonly calls: readonly Call[]
-  readonly sdkCalls: readonly Call[]
-}> {
-  const given = region === undefined ? {} : { region }
-  const sdk = await outcome(async () => {
-    const { secrets } = sdkClients(given)
-    await secrets.send(new DescribeSecretCommand({ SecretId: 's' })).finally(() => secrets.destroy())
-  })
-  const sdkCalls = place.calls.splice(0)
-  const ours = await outcome(async () => {
-    const { secrets } = createClients({ ...given, userAgent: [], sleep: async () => undefined })
-    await secrets.send(new OurDescribeSecret({ SecretId: 's' })).finally(() => secrets.destroy())
-  })
-  return { ours, sdk, calls: place.calls.splice(0), sdkCalls }
+}
+
+/** One call by a new client of the SDK. */
+export async function askSdk(place: Place): Promise<Asked> {
+  const { secrets } = sdkClients({})
+  const asked = () => secrets.send(new DescribeSecretCommand({ SecretId: 's' })).finally(() => secrets.destroy())
+  return { outcome: await outcome(asked), calls: place.calls.splice(0) }
+}
+
+/** One call by a new client of ours; `make`: from the sources or from a bundle. */
+export async function askOurs(place: Place, make: typeof createClients = createClients): Promise<Asked> {
+  const { secrets } = make({ userAgent: [], sleep: async () => undefined })
+  const asked = () => secrets.send(new OurDescribeSecret({ SecretId: 's' })).finally(() => secrets.destroy())
+  return { outcome: await outcome(asked), calls: place.calls.splice(0) }
+}
+
+/** Our clients built as the Action is, with the chain of credential providers in the file beside them, as it ships. */
+export async function shippedClients(folder: string): Promise<typeof createClients> {
+  const wanted = ['dist/action.cjs', 'dist/credential-chain.cjs']
+  const [action, chain] = wanted.map((file) => BUNDLES.find((known) => known.file === file))
+  const built = [await bundle({ ...action, entry: 'src/aws/clients.ts' }), await bundle(chain)]
+  for (const { file, text } of built) writeFileSync(join(folder, basename(file)), text)
+  return createRequire(import.meta.url)(join(folder, 'action.cjs')).createClients
 }
 
 export async function outcome(call: () => Promise<unknown>): Promise<Outcome> {

@@ -1,8 +1,11 @@
 /** Who signs, in every situation that users have: the same as with the SDK's own client, asked in the same way. */
 
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent } from 'node:https'
-import { describe, type TestContext, test } from 'node:test'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, type TestContext, test } from 'node:test'
 import { inspect } from 'node:util'
 import { createClients } from '../../src/aws/clients.ts'
 import { createIdentitySource } from '../../src/aws/credentials.ts'
@@ -11,7 +14,18 @@ import { createSecretStore } from '../../src/aws/secret-store.ts'
 import { DescribeSecretCommand } from '../../src/aws/secrets-manager-api.ts'
 import { isCode } from '../../src/core/errors.ts'
 import { assertNoMarks, marked } from '../doubles/marks.ts'
-import { both, type Call, keys, linkLocal, outcome, type Place, ssoCache, start } from './credential-fixture.ts'
+import {
+  askOurs,
+  askSdk,
+  type Call,
+  keys,
+  linkLocal,
+  outcome,
+  type Place,
+  shippedClients,
+  ssoCache,
+  start,
+} from './credential-fixture.ts'
 
 const STATIC = { AWS_ACCESS_KEY_ID: 'AKIAENV', AWS_SECRET_ACCESS_KEY: 'secret' }
 const OFF = { AWS_EC2_METADATA_DISABLED: 'true' }
@@ -378,22 +392,27 @@ function stsRefusal(code: string, status: number) {
   return { status, body }
 }
 
-describe('the SDK and we sign alike with', () => {
+const folder = mkdtempSync(join(tmpdir(), 'ecs-pull-auth-chain-'))
+after(() => rmSync(folder, { recursive: true }))
+const shipped = await shippedClients(folder)
+
+describe('the SDK and we, from the sources and as we ship, sign alike with', () => {
   for (const { what, setUp, by, token, region, before = [] } of SITUATIONS) {
     test(what, async (context) => {
       // Its warning that two sources are set.
       context.mock.method(console, 'warn', () => undefined)
       const place = await start(context)
       setUp(place, context)
-      const { ours, sdk, calls, sdkCalls } = await both(place)
-      assert.deepEqual(steps(calls), [...before, ...(by === null ? [] : [`secretsmanager.DescribeSecret by ${by}`])])
-      assert.equal(ours === null, by !== null, String(ours))
-      assert.equal(sdk === null, by !== null, String(sdk))
-      assert.deepEqual(calls, sdkCalls)
-      const last = calls.at(-1)
-      if (token !== undefined) assert.equal(last?.token, token)
-      if (by !== null) assert.equal(last?.region, region ?? 'eu-west-1')
-      else assert.equal(ours, 'CredentialsProviderError')
+      const sdk = await askSdk(place)
+      for (const { outcome, calls } of [await askOurs(place), await askOurs(place, shipped)]) {
+        assert.deepEqual(steps(calls), [...before, ...(by === null ? [] : [`secretsmanager.DescribeSecret by ${by}`])])
+        assert.deepEqual(calls, sdk.calls)
+        const last = calls.at(-1)
+        if (token !== undefined) assert.equal(last?.token, token)
+        if (by !== null) assert.equal(last?.region, region ?? 'eu-west-1')
+        assert.equal(outcome, by === null ? 'CredentialsProviderError' : null)
+      }
+      assert.equal(sdk.outcome === null, by !== null, String(sdk.outcome))
     })
   }
 })
@@ -562,8 +581,7 @@ describe('a function', () => {
     })
     const lambda = { AWS_LAMBDA_FUNCTION_NAME: 'rotate', _X_AMZN_TRACE_ID: 'Root=1-2-3;Sampled=0' }
     place.env({ ...STATIC, AWS_SESSION_TOKEN: 'of the role', ...lambda })
-    const { ours, sdk, calls, sdkCalls } = await both(place)
-    assert.deepEqual([ours, sdk, calls], [null, null, sdkCalls])
+    assert.deepEqual(await askOurs(place), await askSdk(place))
     const { secrets } = createClients({ userAgent: [], proxyEnv: process.env })
     await secrets.send(new DescribeSecretCommand({ SecretId: 's' }))
     assert.equal(trace, lambda._X_AMZN_TRACE_ID)
