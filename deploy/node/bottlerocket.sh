@@ -143,7 +143,7 @@ registered() {
 }
 
 # An agent that is up answers at once; one may be starting just now, perhaps for an earlier run that was cut short.
-up() { introspect && [ "$agent" != - ] || registered ''; }
+up() { if introspect && [ "$agent" != - ]; then return 0; else registered ''; fi; }
 
 digest() { printf '%s' "$1" | sha256sum | cut -c1-64; }
 keep() { mkdir -p "$state" && printf '%s' "$2" >"$state/$1.new" && mv "$state/$1.new" "$state/$1"; }
