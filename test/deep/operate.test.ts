@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { shellTexts } from '../docs/calls.ts'
-import { readPages, root } from '../docs/page.ts'
+import { proseOf, readPages, root } from '../docs/page.ts'
 import { isMissing, isProgram, run } from './software.ts'
 
 const python = join(root, '.tools/moto/bin/python')
@@ -34,11 +34,13 @@ const CUSTOM = ['logs tail', 's3 cp', 'cloudformation deploy']
 
 test('every AWS command of README and docs has operations and options that there are', async (t) => {
   if (isMissing(t, { botocore: isProgram(python) })) return
-  const blocks = readPages()
-    .flatMap(shellTexts)
-    .map((text) => text.replaceAll('\\\n', ' '))
+  const pages = readPages()
+  const blocks = pages.flatMap(shellTexts).map((text) => text.replaceAll('\\\n', ' '))
+  const prose = pages.flatMap((page) => [...proseOf(page).matchAll(/`(aws [^`]+)`/g)].map(([, text = '']) => text))
   // What is in single quotes is a value; a command in "$( … )" is one of its own.
-  const shown = blocks.map((text) => text.replaceAll(/'[^']*'/g, 'X'))
+  const shown = [...blocks, ...prose.map((text) => text.replaceAll('\n', ' '))].map((text) =>
+    text.replaceAll(/'[^']*'/g, 'X'),
+  )
   const calls = shown.flatMap((text) =>
     [...text.matchAll(/(?<![\w-])aws ([a-z][a-z0-9-]+) ([a-z-]+)((?:(?!\baws )[^&|;\n])*)/g)].map(
       ([, service = '', operation = '', rest = '']) => {
