@@ -326,9 +326,9 @@ async function follow(script: string): Promise<readonly string[]> {
   writeFileSync(join(place, 'root/account'), exports.join(''))
   writeFileSync(join(place, 'root/script'), script)
   const installed = join(place, 'usr/local/bin/ecs-pull-auth')
-  writeFileSync(installed, '#!/bin/sh\nexec node /root/work/ecs-pull-auth/dist/cli.cjs "$@"\n', { mode: 0o755 })
+  writeFileSync(installed, '#!/bin/sh\nexec node /root/first/ecs-pull-auth/dist/cli.cjs "$@"\n', { mode: 0o755 })
   writeFileSync(join(folder, 'token'), `${TOKEN}\n`)
-  const shell = spawn('/usr/sbin/chroot', [place, '/bin/bash', '-c', 'cd; mkdir work; cd work; . /root/script'], {
+  const shell = spawn('/usr/sbin/chroot', [place, '/bin/bash', '-c', 'cd; mkdir first; cd first; . /root/script'], {
     env: {
       PATH: '/usr/local/bin:/usr/bin:/bin',
       HOME: '/root',
