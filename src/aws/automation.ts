@@ -133,6 +133,7 @@ function executionOf(id: string, found: AutomationExecution): Execution {
     id,
     status,
     ended: ENDED.has(status),
+    startedAt: found.ExecutionStartTime?.getTime() ?? null,
     parameters: Object.fromEntries(parameters.map(([name, values]) => [name, values.join(',')])),
     // The list holds all steps from the beginning.
     steps: steps.filter(({ status }) => status !== 'Pending'),

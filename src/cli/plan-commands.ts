@@ -135,9 +135,11 @@ function readCommandId(value: string | boolean | undefined): string | null {
 export const status = command('What is current, how long it lives, which instances run it.', async (cx) => {
   const { plan, ports } = prepare(cx)
   const report = await readStatus(ports, plan)
+  const { run, ...rest } = report
   const json = {
     ok: report.findings.length === 0,
-    ...report,
+    ...rest,
+    ...(run === null ? {} : { run: { id: run.id, status: run.status, steps: run.steps } }),
     registries: report.registries.map((entry) => ({
       ...entry,
       issuedAt: isoOrNull(entry.issuedAt),

@@ -67,6 +67,8 @@ export async function runProcess(commands: ReadonlyMap<string, CliCommand>): Pro
     if (!message.startsWith('NodeVersionSupportWarning')) process.stderr.write(`${name}: ${message}\n`)
   })
   process.exitCode = await runCli(terminal(), commands)
+  // Whoever asked to stop does not wait for the answer to a call that is under way.
+  if (stop?.signal.aborted) process.exit()
 }
 
 function terminal(): Terminal {

@@ -345,7 +345,7 @@ function examines(cx: Cx): Statement[] {
 }
 
 /** The statements of a rollout that change nothing. */
-const WATCHING = ['Rollouts', 'Cluster', 'ClusterInstances']
+const WATCHING = ['Rollouts', 'Runs', 'FindRuns', 'Cluster', 'ClusterInstances']
 
 function asksForRotation({ config, settings }: Cx): Statement[] {
   const fn = serviceArn(settings, 'lambda', `function:${settings.name}-rotate`)

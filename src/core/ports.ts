@@ -289,6 +289,8 @@ export interface Execution {
   /** As the service spells it; there are about twenty. */
   readonly status: string
   readonly ended: boolean
+  /** By the service's clock; null = not told. */
+  readonly startedAt: Millis | null
   readonly parameters: Readonly<Record<string, string>>
   /** Those that have begun. */
   readonly steps: readonly { readonly name: string; readonly status: string }[]

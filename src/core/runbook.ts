@@ -50,20 +50,27 @@ export async function startRunbook(
   wanted: Wanted,
   { again }: { again: boolean },
 ): Promise<string> {
-  const earlier = await findRun(cx, plan, wanted)
+  const listed = await recentRuns(cx, plan)
+  const earlier = await latestOf(cx, listed, wanted)
   if (earlier !== null && (!again || !earlier.ended)) return followed(cx, earlier, wanted)
   const { secret, version } = wanted
   // A token is good once: a rollout that is wanted again after one that has ended needs another.
   const token = earlier === null ? versionIdFrom(secret, version) : versionIdFrom(secret, version, earlier.id)
   const order = await orderFor(cx, plan, wanted, token)
+  const asked = cx.clock.now()
   const id = await cx.automation.start(order)
   if (id === null) return await findOther(cx, plan, wanted, order, again)
-  // The token was used by a run that ended too long ago to be found: the service answers with that one.
-  const old = again && earlier === null ? await cx.automation.execution(id) : null
-  if (old?.ended) return await startAfresh(cx, plan, wanted, order)
+  // The token was used before, by a run that another version's has overtaken, or that ended too long ago to be found: the
+  // service answers with that one. The one that was just started may have ended too, as at a closed calendar.
+  const run = again && earlier === null ? await cx.automation.execution(id) : null
+  const isOld = listed.includes(id) || (run?.startedAt ?? asked) < asked - CLOCK_SKEW
+  if (run?.ended && isOld) return await startAfresh(cx, plan, wanted, order)
   cx.journal.info(`Started Automation ${id}.`, { execution: id })
   return id
 }
+
+/** Between our clock and the service's. */
+const CLOCK_SKEW: Millis = 10 * 60_000
 
 function followed({ journal }: RunbookPorts, { id }: Execution, { version }: Wanted): string {
   journal.info(`Automation ${id} already rolls out version ${version}; following it.`, { execution: id })
@@ -116,11 +123,33 @@ async function startAfresh(
 const MOST_LOOKED_AT = 10
 
 /** The latest run for the secret, if it is for this version: one for another version has overtaken all before it. */
-async function findRun(cx: RunbookPorts, plan: RunbookPlan, { secret, version }: Wanted): Promise<Execution | null> {
-  const since = cx.clock.now() - rolloutSeconds(plan) * 1000 - RUNNING
-  const ids = await cx.automation.recent(plan.runbook.name, since)
+export async function findRun(
+  cx: FindPorts,
+  plan: RunbookPlan,
+  wanted: Wanted,
+  since?: Millis,
+): Promise<Execution | null> {
+  return await latestOf(cx, await recentRuns(cx, plan, since), wanted)
+}
+
+type FindPorts = Pick<RunbookPorts, 'automation' | 'clock'>
+
+/** Newest first. */
+async function recentRuns(
+  { automation, clock }: FindPorts,
+  plan: RunbookPlan,
+  since: Millis = clock.now() - rolloutSeconds(plan) * 1000 - RUNNING,
+): Promise<readonly string[]> {
+  return await automation.recent(plan.runbook.name, since)
+}
+
+async function latestOf(
+  { automation }: FindPorts,
+  ids: readonly string[],
+  { secret, version }: Wanted,
+): Promise<Execution | null> {
   for (const id of ids.slice(0, MOST_LOOKED_AT)) {
-    const run = await cx.automation.execution(id)
+    const run = await automation.execution(id)
     if (run === null || run.parameters['secretArn'] !== secret) continue
     return run.parameters['versionId'] === version ? run : null
   }
@@ -210,14 +239,25 @@ export async function reportOnRun(
   run: Execution,
   endSeen: Millis | null,
 ): Promise<RolloutReport | null> {
-  if (plan.runbook.locations.length > 0) {
-    if (run.status === 'Success') return null
-    throw endedEarly(run, 'in at least one account or Region')
+  const command = isElsewhere(plan) ? null : await findEnded(cx, plan, wanted, run)
+  if (command === null) {
+    const problem = runProblem(plan, run)
+    if (problem !== null) throw problem
+    return null
   }
-  const command = await findEnded(cx, plan, wanted, run)
-  if (command === null) throw endedEarly(run, 'before it reloaded anything')
   if (!isFinal(command.status)) throw notListed(run, command)
   return await reportOn(cx, plan, command, wanted.version, endSeen)
+}
+
+/** Instances in other accounts and Regions are not seen from here. */
+export function isElsewhere({ runbook }: RunbookPlan): boolean {
+  return runbook.locations.length > 0
+}
+
+/** Why a run that has ended, and of which no command is seen here, is not green; null: it succeeded elsewhere. */
+export function runProblem(plan: RunbookPlan, run: Execution): PullAuthError | null {
+  if (!isElsewhere(plan)) return endedEarly(run, 'before it reloaded anything')
+  return run.status === 'Success' ? null : endedEarly(run, 'in at least one account or Region')
 }
 
 const LIST_WAITS: readonly Millis[] = [1_000, 2_000, 4_000]
@@ -257,12 +297,17 @@ function notListed({ id }: Execution, command: Command): PullAuthError {
   )
 }
 
-function endedEarly({ id, status, steps }: Execution, what: string): PullAuthError {
+/** `Waiting at its step approve (Waiting)`. */
+export function runText({ status, steps }: Execution): string {
   const step = steps.at(-1)
-  const where = step === undefined ? '' : ` at its step ${step.name} (${step.status})`
+  return step === undefined ? status : `${status} at its step ${step.name} (${step.status})`
+}
+
+function endedEarly(run: Execution, what: string): PullAuthError {
+  const { id } = run
   return new PullAuthError(
     'RUNBOOK_ENDED',
-    `Automation ${id} ended ${status}${where}, ${what}.`,
+    `Automation ${id} ended ${runText(run)}, ${what}.`,
     `aws ssm get-automation-execution --automation-execution-id ${id} says why. Then run ecs-pull-auth reload. No old credential was revoked.`,
   )
 }

@@ -2,13 +2,14 @@
 
 import { judgeRealSchedule } from './cadence.ts'
 import { lintStored } from './lint.ts'
-import type { Plan } from './plan.ts'
-import type { Millis, SecretArn, VersionId } from './ports.ts'
+import type { FleetPlan, Plan } from './plan.ts'
+import type { Execution, Millis, SecretArn, VersionId } from './ports.ts'
 import type { RolloutPorts } from './rollout.ts'
 import { type RolloutReport, reportOn, rolloutProblem } from './rollout-report.ts'
 import { currentOf, labelHolder, PENDING, type RotationPorts } from './rotation.ts'
+import { findRun, isElsewhere, runProblem, runText, usesRunbook } from './runbook.ts'
 import { shownUsername } from './secret.ts'
-import { isFinal, latestRollout } from './send.ts'
+import { isFinal, latestRollout, type Wanted } from './send.ts'
 import { readStoredConfig, resolveImage, type StoredConfig, stateOf } from './stored-config.ts'
 
 export interface RegistryStatus {
@@ -28,6 +29,8 @@ export interface StatusReport {
   readonly pending: VersionId | null
   readonly registries: readonly RegistryStatus[]
   readonly rollout: RolloutReport | null
+  /** The runbook's run for this version; null: there is none, or the plan has no runbook. */
+  readonly run: Execution | null
   /** The rollout of this version is still under way. */
   readonly rollingOut: boolean
   /** What is wrong, in sentences; empty = every instance runs a credential that lives. */
@@ -43,8 +46,10 @@ export async function readStatus(cx: RotationPorts & RolloutPorts, plan: Plan): 
   const pending = labelHolder(secret, PENDING)
   const { registries, mistakes } =
     version === null ? { registries: [], mistakes: [] } : await readConfig(cx, plan, secret.arn, version)
-  const { rollout, rollingOut } =
-    version === null ? { rollout: null, rollingOut: false } : await findRollout(cx, plan, secret.arn, version)
+  const { rollout, run, rollingOut } =
+    version === null || plan.fleet === null
+      ? { rollout: null, run: null, rollingOut: false }
+      : await findRollout(cx, plan.fleet, { secret: secret.arn, version })
   const report = {
     secret: secret.arn,
     version,
@@ -52,6 +57,7 @@ export async function readStatus(cx: RotationPorts & RolloutPorts, plan: Plan): 
     pending: pending === version ? null : pending,
     registries,
     rollout,
+    run,
     rollingOut,
   }
   const { finding } = judgeRealSchedule(plan, secret)
@@ -91,15 +97,17 @@ function mistakesIn(config: StoredConfig): readonly string[] {
 
 async function findRollout(
   cx: RolloutPorts,
-  plan: Plan,
-  secret: SecretArn,
-  version: VersionId,
-): Promise<{ rollout: RolloutReport | null; rollingOut: boolean }> {
-  if (plan.fleet === null) return { rollout: null, rollingOut: false }
-  const commands = await cx.fleet.recent(plan.fleet.document, cx.clock.now() - HISTORY)
-  const command = latestRollout(commands, { secret, version })
-  if (command === null) return { rollout: null, rollingOut: false }
-  return { rollout: await reportOn(cx, plan.fleet, command, version, null), rollingOut: !isFinal(command.status) }
+  fleet: FleetPlan,
+  wanted: Wanted,
+): Promise<Pick<StatusReport, 'rollout' | 'run' | 'rollingOut'>> {
+  const since = cx.clock.now() - HISTORY
+  const run = usesRunbook(fleet) ? await findRun(cx, fleet, wanted, since) : null
+  const running = run !== null && !run.ended
+  if (usesRunbook(fleet) && isElsewhere(fleet)) return { rollout: null, run, rollingOut: running }
+  const command = latestRollout(await cx.fleet.recent(fleet.document, since), wanted)
+  if (command === null) return { rollout: null, run, rollingOut: running }
+  const rollout = await reportOn(cx, fleet, command, wanted.version, null)
+  return { rollout, run, rollingOut: running || !isFinal(command.status) }
 }
 
 function findingsOf(report: Omit<StatusReport, 'findings'>, plan: Plan, now: Millis): readonly string[] {
@@ -113,11 +121,19 @@ function findingsOf(report: Omit<StatusReport, 'findings'>, plan: Plan, now: Mil
     if (expiresAt !== null && expiresAt <= now)
       findings.push(`${registry}: the credential expired at ${new Date(expiresAt).toISOString()}.`)
   }
-  if (plan.fleet === null) return findings
-  const problem = report.rollout === null || report.rollingOut ? null : rolloutProblem(report.rollout, plan.fleet)
-  if (problem !== null) findings.push(problem.message)
-  if (report.rollout === null)
-    findings.push(`No rollout of version ${report.version} is known; run ecs-pull-auth reload.`)
-  if (report.rollingOut) findings.push(`The rollout of version ${report.version} is still under way.`)
-  return findings
+  const finding = plan.fleet === null ? null : rolloutFinding(report, plan.fleet)
+  return finding === null ? findings : [...findings, finding]
+}
+
+function rolloutFinding(
+  { version, rollout, run, rollingOut }: Omit<StatusReport, 'findings'>,
+  fleet: FleetPlan,
+): string | null {
+  if (rollingOut) {
+    const where = run === null ? '' : `: Automation ${run.id} is ${runText(run)}`
+    return `The rollout of version ${version} is still under way${where}.`
+  }
+  if (rollout !== null) return rolloutProblem(rollout, fleet)?.message ?? null
+  if (run !== null && usesRunbook(fleet)) return runProblem(fleet, run)?.message ?? null
+  return `No rollout of version ${version} is known; run ecs-pull-auth reload.`
 }

@@ -160,6 +160,11 @@ export class SsmAutomation {
     return [...this.#runs.keys()]
   }
 
+  /** Whether a run goes on by itself: it has not ended, and does not wait for an approval. */
+  moves(): boolean {
+    return [...this.#runs.values()].some(({ status, decide }) => !isEnd(status) && decide === null)
+  }
+
   operations(): Operations {
     return {
       StartAutomationExecution: operation(shapes.start, (input) => this.#start(input)),
@@ -300,10 +305,10 @@ export class SsmAutomation {
   }
 
   async #waitFor(commandId: string): Promise<string> {
-    for (;;) {
+    for (let pause = 50; ; pause = Math.min(2 * pause, 5_000)) {
       const end = this.#ssm.ended(commandId)
       if (end !== null) return end
-      await this.#world.clock.sleep(5_000, this.#world.closing)
+      await this.#world.clock.sleep(pause, this.#world.closing)
     }
   }
 

@@ -241,6 +241,20 @@ describe('one rollout for one version', () => {
     assert.equal(world.ssm.automation.runs().length, 2)
   })
 
+  test('a run that ends at once, as at a closed calendar, is not started twice', async () => {
+    const world = withRunbook(2)
+    world.ssm.automation.calendars.set('freeze', 'CLOSED')
+    const { automation } = world.ports
+    const execution: typeof automation.execution = async (id) => {
+      await world.world.idle()
+      return await automation.execution(id)
+    }
+    const wanted = planWith({ calendar: 'freeze' })
+    const ports = { ...world.ports, automation: { ...automation, execution } }
+    assert.equal(await code(rollOut(ports, wanted, WANTED, { again: true })), 'RUNBOOK_ENDED')
+    assert.equal(world.ssm.automation.runs().length, 1)
+  })
+
   test('a run for another version in between proves nothing for this one', async () => {
     const world = withRunbook(2)
     const wanted = planWith()

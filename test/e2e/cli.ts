@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Ended, NODE_24, type ProcessOrder, runProcess } from './run-process.ts'
+import { type Ended, interruptAt, NODE_24, type ProcessOrder, runProcess } from './run-process.ts'
 import type { Stage } from './stage.ts'
 import { type Conversation, converse } from './terminal.ts'
 
@@ -17,6 +17,8 @@ export async function cliCommand(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>> = {},
   input?: string,
+  /** Ctrl-C as soon as this was said. */
+  interruptedAt?: string,
 ): Promise<Ended> {
   const all = { ...stage.env('operator'), ...env }
   const run = await cliProcess({
@@ -27,6 +29,7 @@ export async function cliCommand(
       Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
     ),
     ...(input === undefined ? {} : { input }),
+    ...(interruptedAt === undefined ? {} : { onOutput: interruptAt(interruptedAt) }),
   })
   stage.evidence.add(`standard output of ${argv.join(' ')}`, run.stdout)
   stage.evidence.add(`standard error of ${argv.join(' ')}`, run.stderr)

@@ -17,6 +17,16 @@ export interface ProcessOrder {
   readonly onOutput?: (text: string, signal: (name: NodeJS.Signals) => void) => void
 }
 
+/** Ctrl-C, or the runner's first signal, as soon as this was said. */
+export function interruptAt(words: string): NonNullable<ProcessOrder['onOutput']> {
+  let done = false
+  return (text, signal) => {
+    if (done || !text.includes(words)) return
+    done = true
+    signal('SIGINT')
+  }
+}
+
 /** The Node that the shipped bundles are for; these tests run on it. */
 export const NODE_24 = process.execPath
 

@@ -27,6 +27,7 @@ export const GITLAB_ROOT = 'prod/gitlab/root'
 /** A credential that a person keeps, for provider static. */
 export const KEPT = 'prod/registry/pull'
 export const DOCUMENT = 'ecs-pull-auth-reload'
+export const RUNBOOK = 'ecs-pull-auth-rollout'
 export const TAG = { 'ecs-pull-auth': 'prod' }
 
 const ROLLOUT = [
@@ -37,6 +38,8 @@ const ROLLOUT = [
   'DescribeInstanceInformation',
 ]
 
+const RUNS = ['StartAutomationExecution', 'GetAutomationExecution', 'DescribeAutomationExecutions']
+
 const COVERAGE = ['ListContainerInstances', 'DescribeContainerInstances']
 
 /** What README and docs/lambda.md say that each actor must be allowed, and nothing more. */
@@ -45,7 +48,7 @@ export const ALLOWED = {
     ...['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage', 'RotateSecret'].map(
       (name) => `secretsmanager:${name}`,
     ),
-    ...ROLLOUT.map((name) => `ssm:${name}`),
+    ...[...ROLLOUT, ...RUNS, 'CancelCommand', 'StopAutomationExecution'].map((name) => `ssm:${name}`),
     ...COVERAGE.map((name) => `ecs:${name}`),
   ],
   rotate: ['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage'].map(
@@ -53,7 +56,7 @@ export const ALLOWED = {
   ),
   react: [
     ...['DescribeSecret', 'GetSecretValue'].map((name) => `secretsmanager:${name}`),
-    ...ROLLOUT.map((name) => `ssm:${name}`),
+    ...[...ROLLOUT, ...RUNS].map((name) => `ssm:${name}`),
     ...COVERAGE.map((name) => `ecs:${name}`),
   ],
   node: ['secretsmanager:GetSecretValue'],
@@ -73,6 +76,8 @@ export interface StageOptions {
   readonly config?: ((parts: ConfigParts) => string | Promise<string>) | null
   /** false: nobody has created the SSM document. */
   readonly document?: boolean
+  /** true: somebody has created the runbook too. */
+  readonly runbook?: boolean
   /** true: Run Command shows commands and invocations late, as the real one does. */
   readonly lag?: boolean
   readonly onEvent?: EventHandler
@@ -183,6 +188,11 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
 
   if (options.document !== false)
     aws.ssm.publishDocument(DOCUMENT, readFileSync(join(ROOT, 'deploy/document.json'), 'utf8'))
+  if (options.runbook === true) {
+    aws.ssm.automation.publish(RUNBOOK, readFileSync(join(ROOT, 'deploy/runbook.json'), 'utf8'))
+    const isLook = (operation: string) => operation === 'GetAutomationExecution'
+    aws.faults.add({ kind: 'before', match: isLook, times: Number.POSITIVE_INFINITY, run: () => runsEnded(aws) })
+  }
   const parts = { host: registry.host, first, gitlab, root }
   const text = options.config === null ? undefined : await (options.config ?? storedConfig)(parts)
   aws.secrets.create(SECRET, text)
@@ -234,6 +244,12 @@ export function storedConfig({ host, first }: Pick<ConfigParts, 'host' | 'first'
 }
 
 const OTHER = marked('other')
+
+/** Or wait for somebody to approve. A look that finds a run, and does not follow it, sees it as it is. */
+async function runsEnded({ ssm, requests }: AwsDouble): Promise<void> {
+  if (requests.at(-2)?.operation === 'DescribeAutomationExecutions') return
+  while (ssm.automation.moves()) await systemClock.sleep(20)
+}
 
 function makeIdentities(operatorMay: readonly string[], functionsMay: readonly string[]): Record<Actor, Identity> {
   const make = (actor: Actor, actions: readonly string[]): Identity => ({

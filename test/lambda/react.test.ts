@@ -233,6 +233,7 @@ function runbooksOf(world: TestWorld, sends = true): { started: () => number } {
         id: token,
         status,
         ended: true,
+        startedAt: null,
         parameters: flat,
         steps: [{ name: sends ? 'reload' : 'approve', status }],
       })

@@ -75,9 +75,10 @@ function describe(name: string, { VersionStage, VersionStages, VersionId, Client
 
 /** The SDK hands out Date objects. */
 function withDates(answer: Json): Json {
-  const { Commands, CommandInvocations, AutomationExecutionMetadataList: runs } = answer
+  const { Commands, CommandInvocations, AutomationExecutionMetadataList: runs, AutomationExecution: run } = answer
   if (Array.isArray(Commands)) return { ...answer, Commands: Commands.map(dated) }
   if (Array.isArray(runs)) return { ...answer, AutomationExecutionMetadataList: runs.map(dated) }
+  if (run !== undefined) return { ...answer, AutomationExecution: dated(run as Json) }
   if (!Array.isArray(CommandInvocations)) return dated(answer)
   const invocations = CommandInvocations.map((invocation: Json) => {
     const plugins = invocation['CommandPlugins']
