@@ -212,8 +212,9 @@ export async function openMoto(moto: Moto): Promise<Opened> {
   const clients = clientsAt(moto.endpoint)
   return {
     send: sender(clients),
+    // Put over itself when the SDK asks twice, because a busy machine was late.
     keepParameter: async (Name, Value) => {
-      await clients.ssm.send(new PutParameterCommand({ Name, Value, Type: 'String' }))
+      await clients.ssm.send(new PutParameterCommand({ Name, Value, Type: 'String', Overwrite: true }))
     },
     // Nothing goes on after an answer: it invokes a function inside RotateSecret.
     settle: async () => undefined,
