@@ -80,7 +80,7 @@ export function policiesOf(plan: Plan, settings: IamSettings): Readonly<Partial<
     'operator-rotate': ['A person: rotate, where the secret has a rotation function.', asking(cx, false), null],
     'operator-rotate-direct': ['A person: rotate, without a rotation function.', rotatingDirectly(cx, false), null],
     'operator-reload': ['A person: reload.', [...reads(cx), ...followUp(cx)], null],
-    'operator-retire': ['A person: retire.', [...readsStatus(cx), ...outputs(cx), ...retires(cx, false)], null],
+    'operator-retire': ['A person: retire.', [...readsRollouts(cx), ...outputs(cx), ...retires(cx, false)], null],
     'operator-rollback': ['A person: rollback.', [...reads(cx), ...writes(cx), ...followUp(cx)], null],
     'operator-doctor': ['A person: doctor. Reads only, also what the others may do.', examines(cx), null],
     approver: ['A person whom fleet.runbook.approvers names.', approves(settings), null],
@@ -315,10 +315,12 @@ function followUp(cx: Cx, github = false): Statement[] {
 }
 
 function readsStatus(cx: Cx): Statement[] {
-  const watching = rolloutStatements(cx.settings, cx.plan.fleet, { follows: false }).filter(({ Sid }) =>
-    WATCHING.includes(Sid),
-  )
-  return [...reads(cx), ...watching]
+  return readsRollouts(cx, [...WATCHING, 'Runs', 'FindRuns'])
+}
+
+function readsRollouts(cx: Cx, wanted = WATCHING): Statement[] {
+  const rollouts = rolloutStatements(cx.settings, cx.plan.fleet, { follows: false })
+  return [...reads(cx), ...rollouts.filter(({ Sid }) => wanted.includes(Sid))]
 }
 
 /** What nobody but `doctor` looks at: the documents' content, and what IAM would allow whom. */
@@ -330,7 +332,7 @@ function examines(cx: Cx): Statement[] {
   const written = outputs.flatMap((output) => (output.kind === 's3' ? [] : [secretArn(settings, output.secret)]))
   const objects = outputs.flatMap((output) => (output.kind === 's3' ? objectReads(settings, output) : []))
   return [
-    ...readsStatus(cx),
+    ...readsRollouts(cx),
     ...readsRoots(cx, registries),
     ...allow('OutputSecrets', secretActions('DescribeSecret'), unique(written)),
     ...objects,
@@ -344,8 +346,8 @@ function examines(cx: Cx): Statement[] {
   ]
 }
 
-/** The statements of a rollout that change nothing. */
-const WATCHING = ['Rollouts', 'Runs', 'FindRuns', 'Cluster', 'ClusterInstances']
+/** The statements of a rollout that change nothing, of its commands. */
+const WATCHING: readonly string[] = ['Rollouts', 'Cluster', 'ClusterInstances']
 
 function asksForRotation({ config, settings }: Cx): Statement[] {
   const fn = serviceArn(settings, 'lambda', `function:${settings.name}-rotate`)
