@@ -19,7 +19,7 @@ export interface Pace {
   readonly concurrency: number
   /** One, two, four and so on up to that many; then that many each. */
   readonly waves: number
-  /** Seconds when every instance is connected and well. */
+  /** Seconds when every instance is connected and well, canaries included. */
   readonly expected: number
   /** Seconds after which nothing of it runs any more, however many instances are offline or hang. */
   readonly worst: number
@@ -37,7 +37,7 @@ export function paceOf(plan: Plan, instances: number): Pace | null {
   if (fleet === null) return null
   const concurrency = concurrencyOf(fleet.maxConcurrency, instances)
   const waves = wavesOf(instances, concurrency)
-  const expected = Math.ceil(waves * nodeTime(fleet))
+  const expected = Math.ceil((canaryWaves(fleet) + waves) * nodeTime(fleet))
   const common = {
     instances,
     concurrency,
@@ -67,6 +67,12 @@ function wavesOf(instances: number, concurrency: number): number {
     left -= size
   }
   return waves + Math.ceil(Math.max(0, left) / concurrency)
+}
+
+/** A command of their own, before the rest. How many match further targets is not known: one wave at least. */
+function canaryWaves({ canary, maxConcurrency }: FleetPlan): number {
+  if (canary === null) return 0
+  return typeof canary === 'number' ? wavesOf(canary, concurrencyOf(maxConcurrency, canary)) : 1
 }
 
 function nodeTime({ jitter }: Rate): number {

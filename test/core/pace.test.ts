@@ -103,6 +103,23 @@ test('a credential of an hour does not live through a rollout of 54 minutes, nor
   assert.equal(pace(10, { timeout: '55m' }, '1h').verdict, 'fits')
 })
 
+test('canaries have waves and a timeout of their own, which the credentials must live through too', () => {
+  const plain = pace(1_000)
+  for (const [canary, waves] of [
+    [1, 1],
+    [3, 3],
+    [{ 'tag:ring': ['canary'] }, 1],
+  ] as const) {
+    const found = pace(1_000, { canary })
+    assert.deepEqual([found.waves, found.expected], [plain.waves, plain.expected + waves * 30])
+    assert.equal(found.worst, 2 * plain.worst)
+  }
+  assert.equal(pace(10, { timeout: '29m' }, '1h').verdict, 'fits')
+  const dies = pace(10, { timeout: '29m', canary: 1 }, '1h')
+  assert.equal(dies.verdict, 'dies')
+  assert.match(dies.finding ?? '', /^registry\.gitlab\.com lives 1 h, and 1 h 3 min are needed/)
+})
+
 test('a plan without a fleet has no pace', () => {
   assert.equal(paceOf({ ...planWith({}), fleet: null }, 10), null)
 })

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { cliCommand, cliProcess } from './cli.ts'
-import { gitlabPlan, rotatedByGitlab } from './plans.ts'
+import { FLEET, gitlabPlan, rotatedByGitlab } from './plans.ts'
 import type { Ended } from './run-process.ts'
 import { SECRET, setStage } from './stage.ts'
 
@@ -170,6 +170,21 @@ test('for a number of instances the plan tells how long a rollout takes, and fai
   assert.equal(large.exitCode, 1)
   assert.match(large.stdout, /^How long that takes\n {2}20,000 instances {2}20 at a time, 1004 waves/m)
   assert.match(large.stdout, /raise\s+fleet\.maxConcurrency to 1%, or raise fleet\.timeout to 502m/)
+})
+
+test('a credential that lives through a rollout, and not through one with a canary before it, is told and refused', async (t) => {
+  const stage = await setStage(t, { instances: 0 })
+  const fleet = (canary: string) => `${FLEET}\n  timeout: 29m${canary}`
+  const plan = (canary: string) => gitlabPlan(stage, fleet(canary)).replace('ttl: 12h', 'ttl: 1h')
+  const shown = async (canary: string) =>
+    await cliCommand(stage, ['plan', '--instances', '10', '--json', '--plan', stage.file('plan.yaml', plan(canary))])
+  assert.equal((await shown('')).exitCode, 0)
+  const refused = await shown('\n  canary: 1')
+  assert.equal(refused.exitCode, 1)
+  assert.match(JSON.parse(refused.stdout).pace[0].finding, /lives 1 h, and 1 h 3 min are needed/)
+  const rotate = await cliCommand(stage, ['rotate', '--plan', 'plan.yaml', '--json'])
+  assert.deepEqual([rotate.exitCode, JSON.parse(rotate.stdout).error.code], [1, 'CREDENTIAL_EXPIRING'])
+  assert.ok(stage.aws.requests.every(({ operation }) => operation !== 'PutSecretValue'))
 })
 
 test('plan --live counts the container instances of the cluster', async (t) => {
