@@ -8,7 +8,7 @@ import { redactedDifference } from '../core/redact.ts'
 import { decodeUtf8, encodeUtf8 } from '../core/utf8.ts'
 import type { CliCommand, CommandResult, Terminal } from './command.ts'
 import { sarifOf } from './sarif.ts'
-import { textTable } from './table.ts'
+import { textFacts, textTable } from './table.ts'
 
 export const lint: CliCommand = {
   summary: 'Find every mistake in an ecs.config that the ECS agent would keep silent about.',
@@ -25,7 +25,7 @@ export const lint: CliCommand = {
       const sarif = sarifOf(file, findings)
       return { exit: ok ? 0 : 1, json: sarif, text: JSON.stringify(sarif, null, 2) }
     }
-    return { exit: ok ? 0 : 1, json: { ok, findings }, text: findingsText(file, findings) }
+    return { exit: ok ? 0 : 1, json: { ok, findings }, text: findingsText(terminal, file, findings) }
   },
 }
 
@@ -45,7 +45,7 @@ function fix(terminal: Terminal, file: string): CommandResult {
   return {
     exit: ok ? 0 : 1,
     json: { ok, changed: after !== before, fixed: notes, difference, findings },
-    text: [...parts, findingsText(file, findings)].join('\n'),
+    text: [...parts, findingsText(terminal, file, findings)].join('\n'),
   }
 }
 
@@ -53,15 +53,18 @@ function isGood(findings: readonly Finding[]): boolean {
   return findings.every(({ severity }) => severity === 'note')
 }
 
-function findingsText(file: string, findings: readonly Finding[]): string {
+function findingsText(terminal: Terminal, file: string, findings: readonly Finding[]): string {
   return findings.length === 0
     ? `${file}: no findings.`
-    : findings.map((finding) => findingText(file, finding)).join('\n')
+    : findings.map((finding) => findingText(terminal, file, finding)).join('\n')
 }
 
-function findingText(file: string, { line, severity, code, registry, message, hint }: Finding): string {
+const COLOURS = { error: 'red', warning: 'yellow', note: 'green' } as const
+
+function findingText({ colour }: Terminal, file: string, finding: Finding): string {
+  const { line, severity, code, registry, message, hint } = finding
   const place = line === undefined ? file : `${file}:${line}`
-  return `${place}: ${severity} ${code}${registry === undefined ? '' : ` [${registry}]`}: ${message}\n    ${hint}`
+  return `${place}: ${colour(COLOURS[severity], severity)} ${code}${registry === undefined ? '' : ` [${registry}]`}: ${message}\n    ${hint}`
 }
 
 export const explain: CliCommand = {
@@ -72,16 +75,16 @@ export const explain: CliCommand = {
   most: 1000,
   run: async ({ terminal, arguments: [file = '-', ...images] }) => {
     const answers = explainImages(decodeUtf8(terminal.readFile(file)), images)
-    const rows = answers.map(({ image, key, username, ambiguous, candidates, reason }) => [
+    const rows = answers.map(({ image, key, username, ambiguous, candidates }) => [
       image,
       ambiguous ? `at random: ${candidates.join(', ')}` : (key ?? '-'),
       username ?? (ambiguous ? '?' : 'anonymous'),
-      reason,
     ])
+    const reasons = textFacts(answers.map(({ image, reason }) => [image, reason]))
     return {
       exit: answers.some(({ ambiguous }) => ambiguous) ? 1 : 0,
       json: answers,
-      text: textTable(['image', 'key', 'user', 'reason'], rows),
+      text: `${textTable(['image', 'key', 'user'], rows)}\n\n${reasons}`,
     }
   },
 }

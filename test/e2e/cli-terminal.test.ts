@@ -56,6 +56,11 @@ test('colours are for terminals only, and NO_COLOR takes them away', async (t) =
   for (const { shown } of await Promise.all(plain)) assert.ok(!shown.includes(ESCAPE), shown)
   const empty = await cliConversation(stage, argv, [], { NO_COLOR: '' })
   assert.ok(empty.shown.includes(ESCAPE))
+  const lint = await cliConversation(stage, [
+    'lint',
+    stage.file('ecs.config', 'ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE=x\n'),
+  ])
+  assert.ok(lint.shown.includes(`${ESCAPE}31merror${ESCAPE}0m `), lint.shown)
   const { stdout, stderr } = await cliCommand(stage, argv)
   assert.ok(!(stdout + stderr).includes(ESCAPE))
 })

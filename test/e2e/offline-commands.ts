@@ -88,7 +88,7 @@ export function offlineCommands(name: string, node: string, skip: string | false
     )
     assert.deepEqual([quay.image, quay.key, quay.username, quay.ambiguous], ['quay.io/acme/app', null, null, false])
     const table = await run(['explain', 'config', 'ghcr.io/acme/app:1'])
-    assert.match(table.stdout, /^ghcr\.io\/acme\/app:1 +ghcr\.io +puller /m)
+    assert.match(table.stdout, /^ghcr\.io\/acme\/app:1 +ghcr\.io +puller$/m)
   })
 
   test(`${name}: document prints the SSM document, providers what each source needs`, { skip }, async (t) => {
