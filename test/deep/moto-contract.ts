@@ -212,9 +212,12 @@ export async function openMoto(moto: Moto): Promise<Opened> {
   const clients = clientsAt(moto.endpoint)
   return {
     send: sender(clients),
-    // Put over itself when the SDK asks twice, because a busy machine was late.
     keepParameter: async (Name, Value) => {
-      await clients.ssm.send(new PutParameterCommand({ Name, Value, Type: 'String', Overwrite: true }))
+      const put = clients.ssm.send(new PutParameterCommand({ Name, Value, Type: 'String' }))
+      await put.catch((error: Error) => {
+        // A busy machine was late, and the SDK asked twice.
+        if (error.name !== 'ParameterAlreadyExists') throw error
+      })
     },
     // Nothing goes on after an answer: it invokes a function inside RotateSecret.
     settle: async () => undefined,
