@@ -81,10 +81,10 @@ export function problemParts(problem: PullAuthError | null, advice: string | nul
 function attentionParts({ rollout, retire }: JobReport): readonly Part[] {
   const names = new Map<Outcome, string[]>()
   for (const { instanceId, outcome } of rollout === null ? [] : knownInstances(rollout)) {
-    if (!isFine(outcome)) names.set(outcome, [...(names.get(outcome) ?? []), instanceId])
+    if (remedyFor(outcome) !== null) names.set(outcome, [...(names.get(outcome) ?? []), instanceId])
   }
   const rows = [
-    ...[...names].map(([outcome, ids]) => [outcome, some(ids), OUTCOMES[outcome], remedyFor(outcome)]),
+    ...[...names].map(([outcome, ids]) => [outcome, some(ids), OUTCOMES[outcome], remedyFor(outcome) ?? '']),
     ...(retire?.failed ?? []).map(({ registry, reason }) => [
       'still alive',
       registry,

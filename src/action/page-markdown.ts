@@ -42,11 +42,12 @@ function partMarkdown(part: Part, where: string | null): string {
 }
 
 function tableMarkdown({ head, rows }: Table, where: string | null): string {
-  const shown = rows.slice(0, MOST_ROWS)
-  const columns = head.length === 0 ? ['', ''] : head.map(escaped)
-  const lines = [columns, columns.map(() => '---'), ...shown.map((row) => row.map(cellMarkdown))]
+  const shown = rows.slice(0, MOST_ROWS).map((row) => row.map(cellMarkdown))
   const more = rows.length - shown.length
   const rest = more === 0 ? '' : `\n\n_${more} more rows.${elsewhere(where)}_`
+  // GitHub has no table without a head, and would show an empty one.
+  if (head.length === 0) return `${shown.map(([label, value]) => `- **${label}**: ${value}`).join('\n')}${rest}`
+  const lines = [head.map(escaped), head.map(() => '---'), ...shown]
   return `${lines.map((line) => `| ${line.join(' | ')} |`).join('\n')}${rest}`
 }
 

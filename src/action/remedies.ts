@@ -2,12 +2,16 @@
 
 import type { Outcome } from '../core/outcome.ts'
 
+/** Those that keep a rollout from being complete. */
+type Trouble = Exclude<Outcome, 'on-version' | 'joined' | 'left'>
+
 const AGAIN = 'Reload again: only instances that do not run the version are restarted.'
 
-const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
+const REMEDIES: Readonly<Record<Trouble, string>> = {
   running: 'Wait; follow it with ecs-pull-auth reload --command.',
   'rolled-back': `Read its agent’s log (journalctl -u ecs, /var/log/ecs/ecs-agent.log). ${AGAIN}`,
   'rollback-failed': 'Repair or replace it: its agent runs with neither file.',
+  'agent-down': 'Find out why no agent is up there, and start it: its next start reads the version.',
   busy: AGAIN,
   'fetch-failed': 'Allow secretsmanager:GetSecretValue to its role; check its way to Secrets Manager.',
   refused: 'Run ecs-pull-auth lint on the stored config.',
@@ -24,6 +28,10 @@ const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
   'not-targeted': 'Allow ssm:DescribeInstanceInformation, so that it can be found out why.',
 }
 
-export function remedyFor(outcome: Outcome): string {
-  return REMEDIES[outcome] ?? `Look at the instance. ${AGAIN}`
+export function remedyFor(outcome: Outcome): string | null {
+  return isTrouble(outcome) ? REMEDIES[outcome] : null
+}
+
+function isTrouble(outcome: Outcome): outcome is Trouble {
+  return Object.hasOwn(REMEDIES, outcome)
 }

@@ -29,6 +29,7 @@ function pageOf(text: string): Page {
       head: [text, 'b'],
       rows: [[text, { text, href: 'https://console.aws.amazon.com/x' }]],
     },
+    { kind: 'table', title: text, head: [], rows: [[text, text]] },
     { kind: 'bar', title: text, shares: [{ label: text, count: 3, tone: 'bad' }] },
     { kind: 'timeline', title: text, spans: [{ section: text, name: text, from: 1, to: null, tone: 'bad' }] },
   ]

@@ -35,7 +35,7 @@ test('without a plan file it needs no credential', async (t) => {
   const inputs = { mode: 'plan', secret: SECRET, registry: stage.registry.host, probe: stage.probe }
   const run = await actionStep(stage, { inputs, env: OF_A_FORK })
   assert.equal(run.exitCode, 0, run.stdout)
-  assert.match(run.summary, /\| pull .*acme\/app:stable \|/)
+  assert.match(run.summary, /^- \*\*.*\*\*: pull .*acme\/app:stable$/m)
   assertNobodyAsked(stage)
 })
 
