@@ -92,8 +92,8 @@ async function onLabelUpdated(cx: Reaction, plan: Plan, arn: string): Promise<vo
   if (version === null) return
   cx.journal.about({ version, secret: secret.arn })
   if (plan.fleet !== null) {
-    const commandId = await startRollout(cx, plan.fleet, { secret: secret.arn, version }, { again: false })
-    cx.journal.info('The rollout is under way.', { commandId })
+    const id = await startRollout(cx, plan.fleet, { secret: secret.arn, version }, { again: false })
+    cx.journal.info('The rollout is under way.', usesRunbook(plan.fleet) ? { execution: id } : { commandId: id })
   }
   // After the rollout has begun: an output that cannot be written must not keep the fleet waiting.
   await writeOutputs(cx, plan, version)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { actionStep } from './action.ts'
+import { cliCommand } from './cli.ts'
 import { gitlabPlan, rotatedByGitlab } from './plans.ts'
 import { actionParts, mark, matchSnapshot, requestParts } from './snapshot.ts'
 import { setStage } from './stage.ts'
@@ -21,4 +22,14 @@ test('no instance matches the targets', async (t) => {
   matchSnapshot(t, stage, [...actionParts(run), ...requestParts(stage, ['operator', 'node'], from)])
 
   assert.ok(await stage.pulls(old), 'the old credential was revoked')
+})
+
+test('a plan with allowEmpty accepts a fleet that is scaled to zero, and status agrees', async (t) => {
+  const stage = await setStage(t, { config: rotatedByGitlab })
+  const plan = stage.file('ecs-pull-auth.yaml', gitlabPlan(stage, `${FLEET}\n  allowEmpty: true\n  drain: 0s`))
+  const run = await actionStep(stage, { inputs: { plan } })
+  assert.equal(run.exitCode, 0, run.stdout)
+  assert.match(run.summary, /no instance matched, which the plan allows/)
+  const status = await cliCommand(stage, ['status', '--plan', plan])
+  assert.equal(status.exitCode, 0, status.stdout)
 })

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { AwsEvent } from '../aws/world.ts'
 import { cliCommand } from './cli.ts'
 import { isForReact, rotateThroughFunctions } from './function-story.ts'
-import { asJson, gitlabPlan, rotatedByGitlab } from './plans.ts'
+import { asJson, FLEET, gitlabPlan, rotatedByGitlab } from './plans.ts'
 import { type LambdaFunction, startFunction } from './runtime-api.ts'
 import { awsRequests, matchSnapshot } from './snapshot.ts'
 import { SECRET, setStage } from './stage.ts'
@@ -40,6 +41,40 @@ test('an event that comes twice is one rollout, and a node that fails keeps the 
     .split('\n')
     .filter((line) => line.includes('"ROLLOUT_INCOMPLETE"'))
   assert.equal(told.length, 2)
+  stage.evidence.add('the log of react', react.running.log())
+})
+
+test('with a runbook an event that comes twice is one run, and its end is judged and retires', async (t) => {
+  const react: { running: LambdaFunction | null } = { running: null }
+  const isForRunbook = (event: AwsEvent) =>
+    event['detail-type'] === 'Secret Label Updated'
+      ? event.detail['labelUpdated'] === 'AWSCURRENT'
+      : event['detail-type'] === 'EC2 Automation Execution Status-change Notification'
+  const stage = await setStage(t, {
+    config: rotatedByGitlab,
+    runbook: true,
+    onEvent: async (event) => {
+      if (isForRunbook(event)) await Promise.all([1, 2].map(() => react.running?.invoke(event)))
+    },
+  })
+  const old = stage.instances[0]?.credentialFor(stage.probe)
+  assert.ok(old)
+  const role = 'arn:aws:iam::111122223333:role/ecs-pull-auth-rollout'
+  const plan = gitlabPlan(stage, `${FLEET}\n  runbook: { role: '${role}' }`)
+  react.running = await startFunction(t, {
+    ...stage,
+    bundle: 'react',
+    env: { ...stage.env('react'), PLAN: asJson(plan) },
+  })
+
+  const run = await cliCommand(stage, ['rotate', '--plan', stage.file('plan.yaml', plan)])
+  assert.equal(run.exitCode, 0, run.stderr)
+  await stage.aws.idle()
+
+  assert.equal(stage.aws.ssm.automation.runs().length, 1)
+  assert.equal(stage.aws.ssm.rollouts().length, 1)
+  assert.match(react.running.log(), /Every instance runs the version\./)
+  assert.equal(await stage.pulls(old), false, 'the old credential still pulls')
   stage.evidence.add('the log of react', react.running.log())
 })
 
