@@ -15,7 +15,7 @@ import { cliCommand } from '../e2e/cli.ts'
 import { FUNCTION_ARN, isForReact } from '../e2e/function-story.ts'
 import { asJson, gitlabPlan, rotatedByGitlab } from '../e2e/plans.ts'
 import { type LambdaFunction, startFunction } from '../e2e/runtime-api.ts'
-import { ALLOWED, SECRET, type Stage, setStage, TAG } from '../e2e/stage.ts'
+import { ALLOWED, DOCUMENT, SECRET, type Stage, setStage, TAG } from '../e2e/stage.ts'
 import { SETTINGS } from '../iam/plan.ts'
 import { callsOf, type Where } from './iam-calls.ts'
 import type { IamCall } from './iam-simulate.ts'
@@ -171,6 +171,11 @@ function addUnrecorded(calls: Calls, stage: Stage): void {
   )
   // Written by whoever promotes, or found as it should be: then it was only read here.
   for (const actor of WRITERS) calls[actor]?.push(...output)
+  // Of a workflow and the event function, whoever comes first sends; the other one finds the command.
+  const sends = ['DescribeDocument', 'SendCommand'].flatMap((operation) =>
+    callsOf({ operation, input: { Name: DOCUMENT, DocumentName: DOCUMENT } }, whereOf(stage)),
+  )
+  for (const actor of ['workflow', 'react-function'] as const) calls[actor]?.push(...sends)
   // Where an instance does not answer.
   for (const actor of WATCHERS) calls[actor]?.push(...any('DescribeInstanceInformation'))
   // At an interruption.
