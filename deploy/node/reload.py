@@ -271,17 +271,20 @@ class Reload:
         if not now.active and not revive:
             self.leave(stamp, now)
         before = record.get('start') if record.get('boot') == boot_id() else None
-        if revive or now.start == before or not self.service.carries(auth):
+        # What has started anew since the file was written has read it, if it reads files.
+        if revive or now.start == before or not (self.service.reads_files or self.service.carries(auth)):
             time.sleep(random.uniform(0, jitter))
             before = self.service.look().start
             if revive:
                 self.service.revive(auth)
             elif not self.service.restart(before, auth):
                 self.leave(stamp, self.service.look())
-        agent = wait_until_healthy(self.service, before)
-        if agent is None or not self.service.carries(auth):
-            limit = 'start-limit' if self.service.look().limited else 'agent-unhealthy'
-            self.roll_back(before, limit if agent is None else 'agent-has-other-auth')
+        agent = wait_until_healthy(self.service, before, auth)
+        if agent is None:
+            now = self.service.look()
+            other = now.active and not self.service.carries(auth)
+            reason = 'agent-has-other-auth' if other else 'start-limit' if now.limited else 'agent-unhealthy'
+            self.roll_back(before, reason)
         self.version = stamp['version']
         write(STAMP, json.dumps(stamp))
         self.forget()

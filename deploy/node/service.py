@@ -165,14 +165,14 @@ def introspect():
     return (found.group(1) if found else '-') if metadata else None
 
 
-def wait_until_healthy(service, start_before):
-    """The agent's version once it has started anew (or ever, without a start before) and stays registered, or None. A
-    failed unit is not waited for."""
+def wait_until_healthy(service, start_before, auth=None):
+    """The agent's version once it has started anew (or ever, without a start before), has this auth and stays registered,
+    or None. A failed unit is not waited for. Just after a start the container of before may still be there and answer."""
     deadline, steady = time.monotonic() + HEALTH_SECONDS, 0
     while True:
         now = service.look()
         agent = introspect() if now.active and now.start != start_before else None
-        steady = steady + 1 if agent else 0
+        steady = steady + 1 if agent and (auth is None or service.carries(auth)) else 0
         if steady == STEADY_POLLS:
             return agent
         if now.state in ('failed', 'inactive', 'created') or time.monotonic() > deadline:

@@ -213,7 +213,7 @@ describe('an agent that was started by docker run', { concurrency: 4 }, () => {
 })
 
 test('an agent under systemd whose container was made with other credentials is not taken for healthy', async (t) => {
-  const bench = await startBench(t)
+  const bench = await startBench(t, { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '3' } })
   const docker = new DockerDouble(bench.instance.agent, bench.folder)
   await docker.listen()
   t.after(() => docker.close())
@@ -230,7 +230,7 @@ describe('an agent under systemd whose file names no cluster any more', () => {
     ['is reloaded if it has its cluster from elsewhere', ['ECS_DATADIR=/data'], [13, 'agent-has-other-auth']],
   ] as const) {
     test(name, async (t) => {
-      const bench = await startBench(t)
+      const bench = await startBench(t, { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '3' } })
       const docker = new DockerDouble(bench.instance.agent, bench.folder)
       await docker.listen()
       t.after(() => docker.close())
