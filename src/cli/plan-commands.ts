@@ -134,6 +134,7 @@ function readCommandId(value: string | boolean | undefined): string | null {
 
 export const status = command('What is current, how long it lives, which instances run it.', async (cx) => {
   const { plan, ports } = prepare(cx)
+  cx.journal.phase('Look at the stored config and its rollout')
   const report = await readStatus(ports, plan)
   const { run, ...rest } = report
   const json = {
@@ -160,6 +161,7 @@ async function runRetire(cx: CommandContext): Promise<CommandResult> {
   const agree = agreement(cx, 'retire')
   const { plan, ports } = prepare(cx)
   if (plan.fleet === null) throw withoutFleet(plan)
+  cx.journal.phase('Look at the stored config and its rollout')
   const { rollout, rollingOut } = await readStatus(ports, plan)
   if (rollout === null || rollingOut || rolloutProblem(rollout, plan.fleet) !== null) {
     throw new PullAuthError(

@@ -34,9 +34,10 @@ export const plan: CliCommand = {
 
 const NOT_ASKED = { real: null, counted: null }
 
-async function askAws({ terminal, options }: CommandContext, plan: Plan, count: boolean) {
+async function askAws({ terminal, journal, options }: CommandContext, plan: Plan, count: boolean) {
   const region = options['region']
   const { store, cluster } = connect(terminal.env, typeof region === 'string' ? region : undefined)
+  journal.phase('Look at the secret’s schedule, and count instances')
   const real = judgeRealSchedule(plan, await store.describe(plan.secret))
   const name = count ? (plan.fleet?.cluster ?? null) : null
   if (name === null) return { real, counted: null }

@@ -232,7 +232,6 @@ const ELSEWHERE: Readonly<Record<string, readonly [why: string, test: string]>> 
   ROLLOUT_TIMEOUT: ['takes half an hour by the clock of a process', 'core/follow.test.ts'],
   ROTATION_ABANDONED: ['somebody must be faster between two steps', 'core/rotation.test.ts'],
   ROTATION_TIMEOUT: ['takes minutes by the clock of a process', 'core/rotation.test.ts'],
-  RUNBOOK_ENDED: ['the double of Automation does not run in these worlds', 'core/runbook.test.ts'],
   VERSION_EXISTS: ['the winner’s value is judged instead', 'aws/secret-store.test.ts'],
 }
 

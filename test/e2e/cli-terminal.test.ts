@@ -68,8 +68,8 @@ test('colours are for terminals only, and NO_COLOR takes them away', async (t) =
 test('what takes longer than a moment says what it does, on standard error', async (t) => {
   const stage = await setStage(t, { instances: 1 })
   const plan = ['--plan', stage.file('ecs-pull-auth.yaml', gitlabPlan(stage)), '--json']
-  for (const command of ['verify', 'doctor', 'rotate', 'reload']) {
-    const { stdout, stderr } = await cliCommand(stage, [command, ...plan])
+  for (const command of ['verify', 'doctor', 'plan --live', 'rotate', 'reload', 'status', 'retire --yes']) {
+    const { stdout, stderr } = await cliCommand(stage, [...command.split(' '), ...plan])
     assert.match(stderr, /^▸ /m, command)
     assert.doesNotThrow(() => JSON.parse(stdout), command)
   }
