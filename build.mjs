@@ -32,14 +32,17 @@ const shared = {
 
 /** In Lambda the role is always in AWS_*: the other providers of the chain would only cost start time. */
 const lambdaCredentials = { '@aws-sdk/credential-provider-node': join(root, 'src/aws/environment-credentials.ts') }
-/** `@actions/http-client` names undici only for an agent that nobody here asks for; it is 400 KiB. */
-const withoutUndici = { undici: join(root, 'src/action/no-undici.ts') }
+/** `@actions/core` brings an HTTP client and a shell for what nobody here asks of it: loading them is a third of a start. */
+const unused = join(root, 'src/action/unused.ts')
+const coreAlone = { '@actions/http-client': unused, '@actions/http-client/lib/auth': unused, '@actions/exec': unused }
 /**
- * What not every run needs is a file of its own, loaded from beside the first: elsewhere than in Lambda the chain, when the
+ * What not every run needs is a file of its own, loaded from beside the first: the work of the Action, once its inputs are
+ * known to go together; elsewhere than in Lambda the chain, when the
  * environment has no keys (src/aws/credentials.ts); all commands of the CLI but those that read a config file.
  */
 const BESIDE = {
   '@aws-sdk/credential-provider-node': './credential-chain.cjs',
+  './whole.ts': './action-whole.cjs',
   './some-commands.ts': './cli-lint.cjs',
   './all-commands.ts': './cli-all.cjs',
 }
@@ -52,7 +55,8 @@ const beside = {
 }
 
 export const BUNDLES = [
-  { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: withoutUndici, plugins: [beside] },
+  { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: coreAlone, plugins: [beside] },
+  { entry: 'src/action/whole.ts', file: 'dist/action-whole.cjs', alias: coreAlone, plugins: [beside] },
   { entry: 'src/cli/main.ts', file: 'dist/cli.cjs', banner: '#!/usr/bin/env node', plugins: [beside] },
   { entry: 'src/cli/some-commands.ts', file: 'dist/cli-lint.cjs', plugins: [beside] },
   { entry: 'src/cli/all-commands.ts', file: 'dist/cli-all.cjs', plugins: [beside] },

@@ -1,6 +1,6 @@
 /** The report of a run: what needs somebody first, each with its remedy, then what changed and who runs it. */
 
-import type { ErrorCode, PullAuthError } from '../core/errors.ts'
+import type { PullAuthError } from '../core/errors.ts'
 import type { JobReport } from '../core/job.ts'
 import { isFine, OUTCOMES, type Outcome } from '../core/outcome.ts'
 import type { Millis } from '../core/ports.ts'
@@ -9,6 +9,7 @@ import type { RolloutReport } from '../core/rollout-report.ts'
 import { durationText } from '../core/schedule.ts'
 import { coverageText, isoOrNull, knownInstances, outcomeCounts } from '../report.ts'
 import { type ConsoleLinks, consoleLinks } from './console-links.ts'
+import { problemParts } from './failure-page.ts'
 import type { Cell, Page, Part, Share, Span, Table } from './page.ts'
 import { remedyFor } from './remedies.ts'
 
@@ -36,22 +37,6 @@ export function jobPage(report: JobReport, told: Told): Page {
   }
 }
 
-/** After these a version may have been stored or promoted: the last word was not heard. */
-const OPEN: readonly ErrorCode[] = ['AWS_UNAVAILABLE', 'INTERNAL', 'ROTATION_TIMEOUT']
-
-export function failurePage(error: PullAuthError, { spans, advice }: Omit<Told, 'now'>): Page {
-  return {
-    headline: failureHeadline(error.code),
-    tone: 'bad',
-    parts: [...problemParts(error, advice), ...timelineParts(spans, null)],
-  }
-}
-
-function failureHeadline(code: ErrorCode): string {
-  if (code === 'RUN_CANCELLED') return 'Cancelled'
-  return OPEN.includes(code) ? 'Not finished' : 'Nothing changed'
-}
-
 function headline({ problem, rollout, changed }: JobReport): string {
   if (problem !== null) return problemHeadline(problem, rollout)
   const what = changed ? 'Rotated' : 'Nothing to rotate'
@@ -69,12 +54,6 @@ function problemHeadline({ code }: PullAuthError, rollout: RolloutReport | null)
   if (rollout === null) return 'The fleet was not reloaded'
   if (rollout.canary) return `The canary failed: ${rollout.onVersion} of ${rollout.targets} run the new version`
   return `${rollout.onVersion} of ${rollout.targets} instances run the new version`
-}
-
-export function problemParts(problem: PullAuthError | null, advice: string | null): readonly Part[] {
-  if (problem === null) return []
-  const lines = [problem.message, problem.hint, ...(advice === null ? [] : [advice])]
-  return [{ kind: 'problem', code: problem.code, lines }]
 }
 
 /** One row for each kind of trouble: fifty instances with the same one need one remedy. */

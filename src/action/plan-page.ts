@@ -3,7 +3,7 @@
 import type { PullAuthError } from '../core/errors.ts'
 import type { Preview } from '../preview.ts'
 import { previewParts } from '../preview-text.ts'
-import { problemParts } from './job-page.ts'
+import { problemParts } from './failure-page.ts'
 import type { Page } from './page.ts'
 
 export function planPage(preview: Preview, problem: PullAuthError | null): Page {

@@ -11,33 +11,22 @@ import { previewOf } from '../preview.ts'
 import { earliestExpiry, failedCount } from '../report.ts'
 import { refuseNext, unlessTooLate } from './cancelling.ts'
 import { type Chronicle, createChronicle } from './chronicle.ts'
-import { INPUT_NAMES, type Inputs, type Request, readRequest } from './inputs.ts'
-import { failurePage, jobPage } from './job-page.ts'
-import type { Page } from './page.ts'
-import { pageHtml } from './page-html.ts'
-import { pageMarkdown } from './page-markdown.ts'
+import { asText, type Desk, fail, show } from './desk.ts'
+import { failurePage } from './failure-page.ts'
+import { readInputs } from './input-rules.ts'
+import { type Request, readRequest } from './inputs.ts'
+import { jobPage } from './job-page.ts'
 import { planPage } from './plan-page.ts'
 import { resultText } from './result.ts'
-import { type Advice, adviceFor } from './workflow-advice.ts'
+import { adviceFor } from './workflow-advice.ts'
 
-/** What the Action needs of the runner: `@actions/core` and two functions. */
-export interface Runner {
-  readonly env: Readonly<Record<string, string | undefined>>
-  getInput(name: string): string
-  setOutput(name: string, value: string): void
-  setSecret(value: string): void
+/** What a whole run needs of the runner besides. */
+export interface Runner extends Desk {
+  readonly clock: Clock
   startGroup(title: string): void
   endGroup(): void
-  info(message: string): void
-  warning(message: string, properties: { title: string }): void
-  error(message: string, properties: { title: string; file?: string; startLine?: number }): void
-  readonly clock: Clock
-  writeSummary(markdown: string): Promise<void>
-  /** The path of the file, or null where a step has no folder for it. */
-  writeReport(html: string): string | null
   /** Throws PLAN_MISSING. */
   readFile(path: string): string
-  readText(path: string): string | null
   /** Aborts when the workflow is cancelled; until it is asked for, that ends the process at once. */
   stopSignal(): AbortSignal
   wire(journal: Journal, given: ReadonlyMap<string, Secret>): JobPorts
@@ -54,7 +43,7 @@ interface Run {
 export async function runAction(runner: Runner): Promise<0 | 1> {
   const run: Run = { runner, chronicle: createChronicle(runner.clock.now), groups: { open: false } }
   try {
-    const inputs = Object.fromEntries(INPUT_NAMES.map((name) => [name, runner.getInput(name)])) as Inputs
+    const inputs = readInputs(runner.getInput)
     if (inputs.password !== '') runner.setSecret(inputs.password)
     const request = readRequest(inputs, runner.readFile)
     return request.mode === 'plan' ? await showPlan(run, request) : await rotate(run, request)
@@ -62,7 +51,7 @@ export async function runAction(runner: Runner): Promise<0 | 1> {
     endGroup(run)
     const error = asPullAuthError(thrown)
     const advice = adviceFor(error, runner)
-    await show(run, failurePage(error, { spans: run.chronicle.spans('last'), advice: advice?.text ?? null }))
+    await show(runner, failurePage(error, { spans: run.chronicle.spans('last'), advice: advice?.text ?? null }))
     return fail(runner, error, advice)
   }
 }
@@ -80,15 +69,15 @@ async function rotate(run: Run, request: Request): Promise<0 | 1> {
   const advice = problem === null ? null : adviceFor(problem, runner)
   const failed = problem?.code === 'OUTPUT_FAILED' ? 'Write outputs' : 'last'
   const spans = chronicle.spans(problem === null ? null : failed)
-  await show(run, jobPage(report, { now: runner.clock.now(), spans, advice: advice?.text ?? null }))
+  await show(runner, jobPage(report, { now: runner.clock.now(), spans, advice: advice?.text ?? null }))
   return problem === null ? 0 : fail(runner, problem, advice)
 }
 
 /** Asks nobody: not AWS, no registry, not GitHub. So a pull request of a fork can have it too. */
-async function showPlan(run: Run, { plan }: Request): Promise<0 | 1> {
+async function showPlan({ runner }: Run, { plan }: Request): Promise<0 | 1> {
   const problem = cadenceProblem(plan)
-  await show(run, planPage(previewOf(plan, null, null), problem))
-  return problem === null ? 0 : fail(run.runner, problem, null)
+  await show(runner, planPage(previewOf(plan, null, null), problem))
+  return problem === null ? 0 : fail(runner, problem, null)
 }
 
 function cadenceProblem(plan: Request['plan']): PullAuthError | null {
@@ -98,33 +87,6 @@ function cadenceProblem(plan: Request['plan']): PullAuthError | null {
   } catch (error) {
     return asPullAuthError(error)
   }
-}
-
-/** What was done is done: a report that cannot be written makes no run red. */
-async function show({ runner }: Run, page: Page): Promise<void> {
-  try {
-    const path = runner.writeReport(pageHtml(page, footerOf(runner)))
-    if (path !== null) runner.setOutput('report', path)
-    await runner.writeSummary(pageMarkdown(page, path))
-  } catch (error) {
-    const kind = error instanceof Error && 'code' in error ? String(error.code) : 'no reason told'
-    runner.warning(`The report of this run could not be written (${kind}).`, { title: 'ecs-pull-auth' })
-  }
-}
-
-function footerOf({ env, clock }: Runner): string {
-  const names = ['GITHUB_REPOSITORY', 'GITHUB_WORKFLOW', 'GITHUB_JOB', 'GITHUB_RUN_ID', 'GITHUB_RUN_ATTEMPT']
-  const run = names.flatMap((name) => env[name] ?? []).join(' · ')
-  return `ecs-pull-auth · ${run} · ${new Date(clock.now()).toISOString()}`
-}
-
-function fail(runner: Runner, error: PullAuthError, advice: Advice | null): 1 {
-  if (error.code === 'INTERNAL' && error.cause instanceof Error)
-    runner.info(asText(error.cause.stack ?? error.cause.name))
-  const place = advice?.place ?? null
-  const text = [error.message, error.hint, ...(advice === null ? [] : [advice.text])].join(' ')
-  runner.error(text, { title: error.code, ...(place === null ? {} : { file: place.file, startLine: place.line }) })
-  return 1
 }
 
 /** The same run and attempt is the same version: a step that is repeated after a crash resumes its own rotation. */
@@ -186,11 +148,6 @@ function runnerJournal(run: Run, stop: AbortSignal): Journal {
     warn: (message, detail) =>
       runner.warning(message, { title: typeof detail?.['code'] === 'string' ? detail['code'] : 'ecs-pull-auth' }),
   }
-}
-
-/** The runner takes `::name::` at the start of a line and `##[name]` anywhere in it for a command; names may hold both. */
-function asText(message: string): string {
-  return message.replaceAll(/^(\s*):(?=:)/gm, '$1: ').replaceAll('##[', '# #[')
 }
 
 function endGroup({ runner, groups }: Run): void {

@@ -137,11 +137,11 @@ export async function askOurs(place: Place, make: typeof createClients = createC
 
 /** Our clients built as the Action is, with the chain of credential providers in the file beside them, as it ships. */
 export async function shippedClients(folder: string): Promise<typeof createClients> {
-  const wanted = ['dist/action.cjs', 'dist/credential-chain.cjs']
+  const wanted = ['dist/action-whole.cjs', 'dist/credential-chain.cjs']
   const [action, chain] = wanted.map((file) => BUNDLES.find((known) => known.file === file))
   const built = [await bundle({ ...action, entry: 'src/aws/clients.ts' }), await bundle(chain)]
   for (const { file, text } of built) writeFileSync(join(folder, basename(file)), text)
-  return createRequire(import.meta.url)(join(folder, 'action.cjs')).createClients
+  return createRequire(import.meta.url)(join(folder, 'action-whole.cjs')).createClients
 }
 
 export async function outcome(call: () => Promise<unknown>): Promise<Outcome> {

@@ -85,7 +85,7 @@ export function page(measured: Measured): string {
     files.reduce((sum, file) => sum + (bundles.find((bundle) => bundle.file === `dist/${file}`)?.bytes ?? 0), 0) / 1_000
   const memory = (name: Program) => spreadOf(runs[name].map((run) => run.memory)).median
   const budgets = [
-    ['the Action to its first failing input ÷ bare Node', '2.5 (asked: 1.3)', shown(ratioOf(runs, 'actionFails'))],
+    ['the Action to its first failing input ÷ bare Node', '1.6 (asked: 1.3)', shown(ratioOf(runs, 'actionFails'))],
     ['the Action, three AWS calls ÷ bare Node', '3.0 (asked: 2.2)', shown(ratioOf(runs, 'threeCalls'))],
     [
       '`rotate` ÷ `rotate` with the SDK unbundled, both − bare',
@@ -93,7 +93,7 @@ export function page(measured: Measured): string {
       shown(netRatio(runs, 'rotate', 'rotateWithSdk')),
     ],
     ['CLI `lint` ÷ bare Node', '1.4', shown(ratioOf(runs, 'lint'))],
-    ['action.cjs, KB', '450', kilobytes('action.cjs').toFixed(0)],
+    ['action.cjs and action-whole.cjs, KB', '450', kilobytes('action.cjs', 'action-whole.cjs').toFixed(0)],
     ['rotate.cjs, KB', '350', kilobytes('rotate.cjs').toFixed(0)],
     ['react.cjs, KB', '350', kilobytes('react.cjs').toFixed(0)],
     ['what CLI `lint` loads, KB', '200', kilobytes('cli.cjs', 'cli-lint.cjs').toFixed(0)],
@@ -172,13 +172,14 @@ ${table(
 )}
 
 credential-chain.cjs is the SDK's own chain of credential providers. The Action and the CLI load it where the environment
-has no keys; the functions never do. cli.cjs loads cli-lint.cjs for \`lint\` and \`explain\`, cli-all.cjs for the rest.
+has no keys; the functions never do. action.cjs checks the inputs and loads action-whole.cjs for the rest. cli.cjs loads cli-lint.cjs for \`lint\` and \`explain\`, cli-all.cjs for the rest.
 `
 }
 
 /** Why two budgets are not those that were asked for. */
-const WHY = `Two are wider than was asked for. Loading \`node:http\`, \`node:https\` and \`node:crypto\`, which every call needs
-and \`@actions/core\` loads in any case, costs about a third of what bare Node costs, and compiling the bundle about half. A
+const WHY = `Two are wider than was asked for. The Action tells what is wrong with its inputs from a file of 20 KB, before the rest
+is loaded; what is left is \`node:crypto\`, which \`@actions/core\` wants for outputs and the report for its policy. A run
+with calls also loads \`node:http\` and \`node:https\`, half of what bare Node costs, and compiles the bundle, about as much. A
 compile cache would take most of the latter away, but a hosted runner starts without one, and one that shipped would be stale
 with the next Node. What can be had is to be cheaper than an empty Action by default settings, and half as dear as the SDK.`
 

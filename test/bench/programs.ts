@@ -48,8 +48,10 @@ export async function makePrograms(): Promise<Programs> {
     return outfile
   }
   const withSdk = await like('dist/rotate.cjs', job('handler-sdk'), 'with-sdk/rotate.cjs', SDK)
-  const threeCalls = await like('dist/action.cjs', job('three-calls'), 'jobs/three-calls.cjs')
-  copyFileSync(join(folder, 'dist/credential-chain.cjs'), join(folder, 'jobs/credential-chain.cjs'))
+  // Begun as the Action is, by its small first file.
+  await like('dist/action-whole.cjs', job('three-calls'), 'jobs/action-whole.cjs')
+  for (const name of ['action.cjs', 'credential-chain.cjs'])
+    copyFileSync(join(folder, 'dist', name), join(folder, 'jobs', name))
   return {
     folder,
     action: join(folder, 'dist/action.cjs'),
@@ -57,7 +59,7 @@ export async function makePrograms(): Promise<Programs> {
     functions: join(folder, 'dist'),
     functionsWithSdk: dirname(withSdk),
     emptyAction: await withDefaults('empty-action', 'jobs/empty-action.cjs'),
-    threeCalls,
+    threeCalls: join(folder, 'jobs/action.cjs'),
     threeCallsSdk: await withDefaults('three-calls-sdk', 'jobs/three-calls-sdk.cjs'),
     threeCallsSdkUnbundled: await withDefaults('three-calls-sdk', 'jobs/three-calls-sdk-unbundled.cjs', SDK),
   }

@@ -84,7 +84,7 @@ function once(name: Program, programs: Programs, endpoint: string): Promise<Run>
     case 'actionFails':
       return toExit([programs.action], env, 1)
     case 'threeCalls':
-      return toExit([programs.threeCalls], env, 0)
+      return toExit([programs.threeCalls], { ...env, INPUT_PLAN: 'plan.yaml' }, 0)
     case 'threeCallsSdk':
       return toExit([programs.threeCallsSdk], env, 0)
     case 'threeCallsSdkUnbundled':

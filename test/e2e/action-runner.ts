@@ -83,12 +83,12 @@ const RUNNER = {
   RUNNER_OS: 'Linux',
 }
 
-/** The bundle, and the one that it loads late, where no node_modules is near. */
+/** The bundle, and those that it loads late, where no node_modules is near. */
 function install(folder: string): string {
   const main = join(folder, '_actions/ecs-pull-auth', ACTION.runs.main)
   mkdirSync(dirname(main), { recursive: true })
   copyFileSync(join(ROOT, 'action.yml'), join(folder, '_actions/ecs-pull-auth/action.yml'))
-  for (const name of [ACTION.runs.main, 'dist/credential-chain.cjs']) {
+  for (const name of [ACTION.runs.main, 'dist/action-whole.cjs', 'dist/credential-chain.cjs']) {
     copyFileSync(join(ROOT, name), join(folder, '_actions/ecs-pull-auth', name))
   }
   return main

@@ -32,7 +32,8 @@ test('each function loads in a folder that has the zip alone', (t) => {
 })
 
 const BESIDE: Readonly<Record<string, readonly string[]>> = {
-  'action.cjs': ['./credential-chain.cjs'],
+  'action.cjs': ['./action-whole.cjs'],
+  'action-whole.cjs': ['./credential-chain.cjs'],
   'cli.cjs': ['./cli-lint.cjs', './cli-all.cjs'],
   'cli-all.cjs': ['./credential-chain.cjs'],
 }

@@ -20,7 +20,8 @@ test('dist and THIRD-PARTY are committed as the sources build them', () => {
 const SDK = /^(?:@aws-sdk|@aws|@smithy)\/|^tslib$/
 const CONFIG = /^@smithy\/(?:core|types)$/
 const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
-  'dist/action.cjs': [CONFIG, /^@actions\/(?:core|exec|http-client|io)$|^tunnel$|^js-yaml$/],
+  'dist/action.cjs': [/^@actions\/core$/],
+  'dist/action-whole.cjs': [CONFIG, /^@actions\/core$|^js-yaml$/],
   'dist/cli.cjs': [],
   'dist/cli-lint.cjs': [],
   'dist/cli-all.cjs': [CONFIG, /^js-yaml$/],
@@ -42,7 +43,8 @@ test('a bundle holds no package that nobody asked for', () => {
 
 /** What a bundle loads from beside itself; the functions go into their zip without the others, and need none. */
 const LOADS: Readonly<Record<string, readonly string[]>> = {
-  'dist/action.cjs': ['./credential-chain.cjs'],
+  'dist/action.cjs': ['./action-whole.cjs'],
+  'dist/action-whole.cjs': ['./credential-chain.cjs'],
   'dist/cli.cjs': ['./cli-all.cjs', './cli-lint.cjs'],
   'dist/cli-all.cjs': ['./credential-chain.cjs'],
 }
@@ -57,7 +59,7 @@ test('what is loaded late is a bundle of its own, beside the first', () => {
 
 /** KB of 1,000 bytes. The first four are budgets (docs/performance.md); a rise of the others is a decision, not an accident. */
 const CEILINGS: readonly (readonly [files: readonly string[], kilobytes: number])[] = [
-  [['dist/action.cjs'], 450],
+  [['dist/action.cjs', 'dist/action-whole.cjs'], 450],
   [['dist/rotate.cjs'], 350],
   [['dist/react.cjs'], 350],
   [['dist/cli.cjs', 'dist/cli-lint.cjs'], 200],

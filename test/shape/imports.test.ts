@@ -100,7 +100,8 @@ test('only the demo reaches for the doubles under test', () => {
 test('the environment is read in shells only', () => {
   // esbuild replaces the one in version.ts by the version.
   const shells = [
-    'src/action/main.ts',
+    'src/action/github-desk.ts',
+    'src/action/whole.ts',
     'src/cli/main.ts',
     'src/cli/process.ts',
     'lambda/rotate.ts',

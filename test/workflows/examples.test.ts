@@ -5,7 +5,8 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { load } from 'js-yaml'
-import { INPUT_NAMES, type Inputs, readRequest } from '../../src/action/inputs.ts'
+import { INPUT_NAMES, type Inputs } from '../../src/action/input-rules.ts'
+import { readRequest } from '../../src/action/inputs.ts'
 import { EXAMPLES, read, root, type Step, stepsOf } from './files.ts'
 
 const action = load(read('action.yml')) as Readonly<Record<'inputs' | 'outputs', Readonly<Record<string, unknown>>>>

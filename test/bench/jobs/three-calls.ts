@@ -18,6 +18,7 @@ async function main(): Promise<void> {
   await ssm.send(new SendCommandCommand(SEND))
   core.setOutput('done', true)
   secrets.destroy()
+  process.exitCode = 0
 }
 
 void main()
