@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { buildAll } from './build.mjs'
+import { makePackage } from './make-package.mjs'
 import { makeZip } from './make-zip.mjs'
 
 const root = import.meta.dirname
@@ -91,6 +92,16 @@ export function billOfMaterials() {
   }
 }
 
+/** What `npx ecs-pull-auth` fetches. */
+function npmPackage() {
+  const folder = mkdtempSync(join(tmpdir(), 'ecs-pull-auth-npm-'))
+  try {
+    return readFileSync(makePackage(folder))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 /** @param {string} cwd */
 function sbom(cwd) {
   /** @type {import('node:child_process').ExecFileSyncOptionsWithStringEncoding} */
@@ -157,6 +168,7 @@ async function main() {
   const files = new Map([
     [`ecs-pull-auth-${facts.version}-functions.zip`, functionsZip()],
     [`ecs-pull-auth-${facts.version}.cdx.json`, Buffer.from(billOfMaterials())],
+    [`ecs-pull-auth-${facts.version}.tgz`, npmPackage()],
   ])
   const sums = [...files].map(([name, data]) => `${createHash('sha256').update(data).digest('hex')}  ${name}\n`)
   files.set('SHA256SUMS', Buffer.from(sums.join('')))

@@ -71,11 +71,15 @@ function dryRun(name: string): ReadonlyMap<string, Buffer> {
   return new Map(readdirSync(out).map((file) => [file, readFileSync(join(out, file))]))
 }
 
-test('a dry run makes the zip, the bill of materials and their sums, twice the same', () => {
+test('a dry run makes the zip, the bill of materials, the npm package and their sums, twice the same', () => {
   const files = dryRun('one')
   assert.deepEqual(dryRun('two'), files)
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const names = [`ecs-pull-auth-${version}-functions.zip`, `ecs-pull-auth-${version}.cdx.json`]
+  const names = [
+    `ecs-pull-auth-${version}-functions.zip`,
+    `ecs-pull-auth-${version}.cdx.json`,
+    `ecs-pull-auth-${version}.tgz`,
+  ]
   assert.deepEqual([...files.keys()].sort(), ['SHA256SUMS', ...names].sort())
   const sums = names.map(
     (name) =>

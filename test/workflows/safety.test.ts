@@ -66,13 +66,19 @@ test('no workflow that rotates or releases is cut off by the next one', () => {
 test('of a release, the job that builds cannot write, and the jobs that write run no code of the repository', () => {
   const { jobs, on } = named('release')
   assert.deepEqual(on, { push: { tags: ['v[0-9]+.[0-9]+.[0-9]+'] } })
-  assert.deepEqual(Object.keys(jobs), ['build', 'attest', 'publish'])
+  assert.deepEqual(Object.keys(jobs), ['build', 'attest', 'publish', 'npm'])
   assert.deepEqual(jobs['build']?.permissions, { contents: 'read' })
   assert.deepEqual(jobs['attest']?.permissions, { attestations: 'write', 'id-token': 'write' })
   assert.deepEqual(jobs['publish']?.permissions, { contents: 'write' })
   assert.equal(jobs['attest']?.needs, 'build')
   assert.equal(jobs['publish']?.needs, 'attest')
   assert.equal(jobs['publish']?.environment, 'release')
+  // The package that was attested, as a file: nothing of it runs.
+  const { needs, environment, permissions, steps = [] } = jobs['npm'] ?? {}
+  assert.deepEqual([needs, environment, permissions], ['publish', 'release', { 'id-token': 'write' }])
+  assert.ok(steps.every(({ uses }) => !uses?.startsWith('actions/checkout@')))
+  const commands = steps.flatMap(({ run }) => run ?? [])
+  assert.deepEqual(commands, ['npm publish ./release/*.tgz --provenance --access public --ignore-scripts'])
   for (const job of [jobs['attest'], jobs['publish']]) {
     for (const { uses, run } of job?.steps ?? []) {
       assert.ok(!uses?.startsWith('actions/checkout@'))
