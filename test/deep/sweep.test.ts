@@ -48,7 +48,11 @@ test('no pair of faults breaks a promise', async () => {
 
 for (const { name, caughtBy } of MUTATIONS) {
   test(`a defect is caught: ${name}`, async (context) => {
-    const { code, lines, stderr } = await run('main.ts', ['--first', '--threads', '1', '--pairs', '6000'], name)
+    const { code, lines, stderr } = await run(
+      'main.ts',
+      ['--first', '--threads', '1', '--pairs', '20000', '--seed', '2'],
+      name,
+    )
     assert.equal(code, 1, stderr)
     const { id, violations } = lines[0] as unknown as { id: string; violations: readonly Violation[] }
     context.diagnostic(`${id} breaks ${[...new Set(violations.map(({ promise }) => promise))].join(', ')}`)
