@@ -66,9 +66,19 @@ export async function runProcess(commands: ReadonlyMap<string, CliCommand>): Pro
   process.on('warning', ({ name, message }) => {
     if (!message.startsWith('NodeVersionSupportWarning')) process.stderr.write(`${name}: ${message}\n`)
   })
-  process.exitCode = await runCli(terminal(), commands)
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', survive)
+  const code = await runCli(terminal(), commands)
+  process.exitCode = code || process.exitCode
   // Whoever asked to stop does not wait for the answer to a call that is under way.
   if (stop?.signal.aborted) process.exit()
+}
+
+/**
+ * A reader may go away, as `head` does, or a disk may be full: what is under way goes on, since half a rotation is worse
+ * than an unread line. What somebody still wanted and did not get makes the exit code 1.
+ */
+function survive({ code }: NodeJS.ErrnoException): void {
+  if (code !== 'EPIPE') process.exitCode ||= 1
 }
 
 function terminal(): Terminal {
