@@ -1,6 +1,6 @@
 /** Structured log lines: one JSON object each, with every known credential taken out. Metrics are lines of their own. */
 
-import type { PullAuthError } from '../src/core/errors.ts'
+import { framesOf, type PullAuthError } from '../src/core/errors.ts'
 import type { Clock, Detail, Journal } from '../src/core/ports.ts'
 import { createMasking } from '../src/masking.ts'
 import { embedded, METRIC_OF_CODE, type MetricName, secretName } from './metrics.ts'
@@ -25,6 +25,12 @@ export function measureStep(
   journal.measure(failure, error === null ? 0 : 1)
   const own = error === null ? undefined : METRIC_OF_CODE[error.code]
   if (own !== undefined) journal.measure(own, 1)
+}
+
+/** What the line of a failure carries besides its message. Whoever finds a defect there has no second look at it. */
+export function failureDetail(error: PullAuthError): Detail {
+  const frames = framesOf(error)
+  return { code: error.code, hint: error.hint, ...(frames.length === 0 ? {} : { stack: frames.join('\n') }) }
 }
 
 export function createLambdaJournal({ log, clock }: LambdaLog): LambdaJournal {

@@ -17,7 +17,7 @@ import { isFinal } from '../src/core/send.ts'
 import { watchCurrent } from '../src/core/watch.ts'
 import { rolloutData } from '../src/report.ts'
 import { type ReactEvent, readReactEvents } from './event.ts'
-import { createLambdaJournal, type LambdaJournal, measureStep } from './journal.ts'
+import { createLambdaJournal, failureDetail, type LambdaJournal, measureStep } from './journal.ts'
 import type { LambdaWorld } from './rotate-handler.ts'
 
 /** Tells a queue which messages to deliver again; a direct invocation that fails throws. */
@@ -43,7 +43,7 @@ export function createReactHandler(world: LambdaWorld) {
         const early = isCode(error, 'RETIRE_NOT_YET')
         measureStep(journal, 'ReactionFailed', world.clock.now() - started, early ? null : error)
         const tell = early ? journal.info : journal.warn
-        tell(error.message, { code: error.code, hint: error.hint })
+        tell(error.message, failureDetail(error))
         if (id === null)
           throw new PullAuthError(error.code, `${error.code}: ${error.message} ${error.hint}`, error.hint)
         failures.push(id)

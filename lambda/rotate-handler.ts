@@ -6,7 +6,7 @@ import type { Plan } from '../src/core/plan.ts'
 import type { Clock, Journal, SecretArn } from '../src/core/ports.ts'
 import { type Attempt, createVersion, finishVersion, PENDING, testVersion } from '../src/core/rotation.ts'
 import { type RotationEvent, readRotationEvent } from './event.ts'
-import { createLambdaJournal, measureStep } from './journal.ts'
+import { createLambdaJournal, failureDetail, measureStep } from './journal.ts'
 import type { PlanSource } from './plan.ts'
 
 export interface LambdaContext {
@@ -38,7 +38,7 @@ export function createRotateHandler(world: LambdaWorld) {
     } catch (thrown) {
       const error = asPullAuthError(thrown)
       measureStep(journal, 'RotationFailed', world.clock.now() - started, error)
-      journal.warn(error.message, { code: error.code, hint: error.hint })
+      journal.warn(error.message, failureDetail(error))
       // Lambda prints what is thrown: the code and our own sentence, without the cause.
       throw new PullAuthError(error.code, `${error.code}: ${error.message} ${error.hint}`, error.hint)
     }

@@ -1,6 +1,6 @@
 /** What the Action says: the report as summary and file, and the annotation of what went wrong. */
 
-import type { PullAuthError } from '../core/errors.ts'
+import { framesOf, type PullAuthError } from '../core/errors.ts'
 import type { Millis } from '../core/ports.ts'
 import type { Page } from './page.ts'
 import { pageHtml } from './page-html.ts'
@@ -43,8 +43,8 @@ function footerOf({ env, clock }: Desk): string {
 
 /** The annotation. Returns the exit code. */
 export function fail(desk: Desk, error: PullAuthError, advice: Advice | null): 1 {
-  if (error.code === 'INTERNAL' && error.cause instanceof Error)
-    desk.info(asText(error.cause.stack ?? error.cause.name))
+  // What GitHub sets when a job is run again with debug logging.
+  if (desk.env['RUNNER_DEBUG'] === '1') for (const frame of framesOf(error)) desk.info(asText(frame))
   const place = advice?.place ?? null
   const text = [error.message, error.hint, ...(advice === null ? [] : [advice.text])].join(' ')
   desk.error(text, { title: error.code, ...(place === null ? {} : { file: place.file, startLine: place.line }) })

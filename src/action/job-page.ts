@@ -64,11 +64,11 @@ function attentionParts({ rollout, retire }: JobReport): readonly Part[] {
   }
   const rows = [
     ...[...names].map(([outcome, ids]) => [outcome, some(ids), OUTCOMES[outcome], remedyFor(outcome) ?? '']),
-    ...(retire?.failed ?? []).map(({ registry, reason }) => [
+    ...(retire?.failed ?? []).map(({ registry, reason, hint }) => [
       'still alive',
       registry,
       `The old credential was not revoked: ${reason}`,
-      'Run ecs-pull-auth retire; if it stays so, revoke it at the registry.',
+      hint,
     ]),
   ]
   if (rows.length === 0) return []

@@ -119,7 +119,7 @@ async function put(client: SecretsManagerClient, secret: SecretArn, value: NewVe
     ResourceExistsException: [
       'VERSION_EXISTS',
       `Version ${value.version} of ${secret} already holds another value.`,
-      'Another invocation was first; its value stays. Read that version.',
+      'Another writer was first; its value stays, and nothing else was changed. Rotate: that makes a version of its own.',
     ],
   })
 }

@@ -1,7 +1,7 @@
 /** The CLI: arguments to a command, its result to text or JSON, its errors to one clear block. */
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
-import { asPullAuthError, PullAuthError } from '../core/errors.ts'
+import { asPullAuthError, framesOf, PullAuthError } from '../core/errors.ts'
 import { nearest } from '../core/fields.ts'
 import type { Journal } from '../core/ports.ts'
 import { createMasking } from '../masking.ts'
@@ -57,18 +57,10 @@ export async function runCli(terminal: Terminal, commands: Commands): Promise<0 
     const error = asPullAuthError(thrown)
     if (json) out(JSON.stringify({ ok: false, error: errorData(error) }))
     err(`error ${error.code}: ${printable(error.message)}\n  ${printable(error.hint)}`)
-    if (error.code === 'INTERNAL' && terminal.argv.includes('--verbose') && thrown instanceof Error)
-      err(framesOf(thrown))
+    const frames = terminal.argv.includes('--verbose') ? framesOf(error) : []
+    if (frames.length > 0) err(frames.join('\n'))
     return error.code === 'USAGE' ? 2 : 1
   }
-}
-
-/** Where it happened. What a foreign error says may hold anything, so its text stays out. */
-function framesOf({ stack = '' }: Error): string {
-  return stack
-    .split('\n')
-    .filter((line) => /^ {4}at /.test(line))
-    .join('\n')
 }
 
 function findCommand(name: string, commands: Commands): CliCommand {

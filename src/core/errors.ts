@@ -89,9 +89,17 @@ export function asPullAuthError(thrown: unknown): PullAuthError {
   return new PullAuthError(
     'INTERNAL',
     `Unexpected ${kind} inside ecs-pull-auth.`,
-    'Run again with --verbose (CLI) or step debug logging (Action) and open an issue with the stack.',
+    'Open an issue with the stack: the CLI shows it with --verbose, the Action with step debug logging, the log of a function has it.',
     thrown,
   )
+}
+
+/** Where a defect of ours happened; none for any other error. What a foreign error says may hold anything, so it stays out. */
+export function framesOf({ code, cause }: PullAuthError): readonly string[] {
+  if (code !== 'INTERNAL' || !(cause instanceof Error)) return []
+  const { stack = '', message } = cause
+  const frames = stack.slice(stack.indexOf(message) + message.length)
+  return frames.split('\n').filter((line) => /^ {4}at /.test(line))
 }
 
 export function isCode(thrown: unknown, ...codes: readonly ErrorCode[]): thrown is PullAuthError {

@@ -99,7 +99,8 @@ async function writeSecret(
   const before = current === null ? null : (await store.read(target.arn, { version: current })).text
   const text = withCredential(before, output, credentialFor(config, output.registry))
   if (before?.equals(text)) return 'unchanged'
-  const version = versionIdFrom('output', target.arn, source.arn, source.version, output.registry, current ?? '')
+  const { kind, registry } = output
+  const version = versionIdFrom('output', kind, registry, target.arn, source.arn, source.version, current ?? '')
   await store.put(target.arn, { version, text, label: STAGED })
   // The first value of a secret becomes current by itself.
   if (current === null) return 'written'

@@ -4,7 +4,7 @@
  * revoking twice is harmless.
  */
 
-import { isCode, PullAuthError } from './errors.ts'
+import { asPullAuthError, isCode, PullAuthError } from './errors.ts'
 import { sleepUnless } from './follow.ts'
 import { labelPrefix, readMintLabel } from './mint-label.ts'
 import { writeOutputs } from './outputs.ts'
@@ -22,7 +22,14 @@ export interface RetireReport {
   readonly version: VersionId
   readonly retired: readonly { readonly registry: string; readonly provider: string; readonly outcome: Revocation }[]
   /** Still alive: the revocation failed. Try again; an alarm, never a reason to fail a rotation. */
-  readonly failed: readonly { readonly registry: string; readonly provider: string; readonly reason: string }[]
+  readonly failed: readonly Unrevoked[]
+}
+
+interface Unrevoked {
+  readonly registry: string
+  readonly provider: string
+  readonly reason: string
+  readonly hint: string
 }
 
 /** A token without a version is an orphan only when its mint cannot be on its way to the store any more. */
@@ -229,24 +236,23 @@ async function revokeOne(
   cx: RotationPorts,
   plan: Plan,
   { registry, provider: kind, handle }: Revocable,
-): Promise<
-  { registry: string; provider: string; outcome: Revocation } | { registry: string; provider: string; reason: string }
-> {
+): Promise<{ registry: string; provider: string; outcome: Revocation } | Unrevoked> {
   const provider = cx.providers.get(kind)
-  if (provider?.revoke === undefined)
-    return { registry, provider: kind, reason: `this version has no provider ${kind} that revokes` }
+  if (provider?.revoke === undefined) {
+    const reason = `this version has no provider ${kind} that revokes`
+    return { registry, provider: kind, reason, hint: 'Revoke it at the registry.' }
+  }
   const planned = plan.registries.flatMap((entry) => (entry.provider.kind === kind ? [entry.config] : []))
   try {
     const outcome = await provider.revoke(providerContext(cx), handle, planned)
     cx.journal.info(`${registry}: an old credential of ${kind} is ${outcome}.`, { registry, provider: kind, outcome })
     return { registry, provider: kind, outcome }
   } catch (error) {
-    const reason = error instanceof PullAuthError ? `${error.code}: ${error.message}` : 'unexpected failure'
-    cx.journal.warn(`${registry}: an old credential of ${kind} could not be revoked: ${reason}`, {
-      registry,
-      provider: kind,
-    })
-    return { registry, provider: kind, reason }
+    const { code, message, hint } = asPullAuthError(error)
+    const reason = `${code}: ${message}`
+    const what = `${registry}: an old credential of ${kind} could not be revoked: ${reason} ${hint}`
+    cx.journal.warn(what, { registry, provider: kind, code })
+    return { registry, provider: kind, reason, hint }
   }
 }
 

@@ -5,12 +5,13 @@ import type { Json } from './wire.ts'
 /**
  * `throttle`, `500`, `503html`, `denied`, `limit` and `error` answer instead of performing. `reset-before` closes the
  * connection and performs nothing; `lost` performs, then closes it; `hang` never answers; `stale` answers a read from the
- * state before the last change; `before` runs something first, such as somebody else's write.
+ * state before the last change; `before` runs something first, such as somebody else's write; `answer` is any other answer.
  */
 export type FaultKind =
   | { readonly kind: 'throttle' | '500' | '503html' | 'denied' | 'limit' | 'reset-before' | 'lost' | 'hang' | 'stale' }
   | { readonly kind: 'delay'; readonly ms: number }
   | { readonly kind: 'before'; readonly run: () => void | Promise<void> }
+  | { readonly kind: 'answer'; readonly body: Json }
   | { readonly kind: 'error'; readonly type: string; readonly message: string; readonly status?: number }
 
 export type Fault = FaultKind & {

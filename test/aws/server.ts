@@ -219,6 +219,10 @@ async function interrupt(front: Front, fault: Fault, asked: Asked, response: Ser
         .writeHead(503, { 'content-type': 'text/html' })
         .end('<html><body><b>Http/1.1 Service Unavailable</b></body> </html>')
       return true
+    case 'answer':
+      asked.record.outcome = 'answer'
+      send(response, 200, fault.body)
+      return true
     default:
       throw refusalOf(fault.kind === 'error' ? fault : { kind: fault.kind }, asked)
   }

@@ -40,13 +40,17 @@ const CREDENTIAL = 'glpat-of-somebody'
 
 test('a defect is INTERNAL, and shows nothing of what a foreign error says', async () => {
   const broken = async () => {
-    throw new TypeError(`cannot read ${CREDENTIAL}\n    of somebody`)
+    throw new TypeError(`cannot read ${CREDENTIAL}\n    at somebody`)
   }
   const plain = await run(broken)
   assert.deepEqual([plain.exit, plain.out], [1, ''])
-  assert.match(plain.err, /^error INTERNAL: Unexpected TypeError inside ecs-pull-auth\.\n {2}Run again with --verbose/)
+  assert.match(
+    plain.err,
+    /^error INTERNAL: Unexpected TypeError inside ecs-pull-auth\.\n {2}Open an issue with the stack: .*--verbose/,
+  )
   const verbose = await run(broken, '--verbose', '--json')
   assert.match(verbose.err, /\n {4}at .*run\.test\.ts/)
+  assert.doesNotMatch(plain.err + verbose.err, /at somebody/)
   assert.equal(JSON.parse(verbose.out).error.code, 'INTERNAL')
   assert.doesNotMatch(plain.err + verbose.err + verbose.out, /glpat/)
 })

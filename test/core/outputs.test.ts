@@ -132,6 +132,19 @@ for (const fault of ['lost', 'reset', 'throttle', 'server-error'] as const) {
   })
 }
 
+test('an output of another kind is written after a run that was cut off before it moved the label', async () => {
+  const { world, ports, plan } = await rotatedWorld([CREDENTIALS])
+  world.client.onCall = (operation, input) =>
+    operation === 'UpdateSecretVersionStage' && String(input['SecretId']).includes('acme-') ? 'reset' : null
+  const cut = await runJob(ports, plan, versionIdFrom('second'), false)
+  assert.equal(cut.problem?.code, 'OUTPUT_FAILED')
+  world.client.onCall = () => null
+  const other = { ...plan, outputs: [{ ...CREDENTIALS, kind: 'ecr-pull-through-cache' as const }] }
+  const report = await runJob(ports, other, versionIdFrom('second'), false)
+  assert.equal(report.problem, null, report.problem?.message)
+  assert.equal(stored(world, CREDENTIALS.secret)['accessToken'], 'token-2-of-this-test')
+})
+
 test('an object that changes each time is given up after a few attempts; the others are written', async () => {
   const { ports, plan, objects, world } = await rotatedWorld([OBJECT, CREDENTIALS])
   objects.before = () => {

@@ -247,7 +247,12 @@ test('a provider that this version does not know is named, and the rest is revok
   const report = (await job(world, 3, plan)).retire
   assert.deepEqual(outcomes(report), ['failed', 'revoked'])
   assert.deepEqual(report?.failed, [
-    { registry: 'other.acme.com', provider: 'older', reason: 'this version has no provider older that revokes' },
+    {
+      registry: 'other.acme.com',
+      provider: 'older',
+      reason: 'this version has no provider older that revokes',
+      hint: 'Revoke it at the registry.',
+    },
   ])
 })
 

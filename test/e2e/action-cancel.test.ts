@@ -1,9 +1,11 @@
 /** A cancelled workflow: the runner sends SIGINT, then SIGTERM, then kills. Nothing is half done, and the next run heals. */
 
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { actionStep, type StepOptions } from './action.ts'
+import type { ActionRun } from './action-runner.ts'
 import { gitlabPlan, rotatedByGitlab } from './plans.ts'
+import { errorsPart, matchSnapshot } from './snapshot.ts'
 import { ALLOWED, SECRET, type Stage, setStage } from './stage.ts'
 
 type Signals = readonly NodeJS.Signals[]
@@ -22,7 +24,7 @@ function cancelAt(text: string, signals: Signals): NonNullable<StepOptions['onOu
 
 /** One of its instances is offline, so that the rollout goes on for as long as anybody likes. */
 async function longStage(
-  t: Parameters<typeof setStage>[0],
+  t: TestContext,
   more: readonly string[] = [],
 ): Promise<{ stage: Stage; plan: string; node: string }> {
   const stage = await setStage(t, {
@@ -33,6 +35,13 @@ async function longStage(
   const node = stage.instances[1]?.id ?? ''
   stage.aws.ssm.register({ id: node, online: false })
   return { stage, plan: stage.file('plan.yaml', gitlabPlan(stage)), node }
+}
+
+/** How far a rollout had come by then is told too. */
+function matchErrors(t: TestContext, stage: Stage, run: ActionRun): void {
+  matchSnapshot(t, stage, [
+    errorsPart(run).replaceAll(/ Last seen: \S+: \d+ of \d+ instances done\.| Last seen: \w+\./g, ''),
+  ])
 }
 
 const current = ({ aws }: Stage) => aws.secrets.secret(SECRET).versions.holder('AWSCURRENT')
@@ -47,6 +56,7 @@ for (const signals of [['SIGINT'], ['SIGTERM'], ['SIGINT', 'SIGTERM']] as const)
     assert.match(run.stdout, /^::error title=ROLLOUT_DETACHED::Stopped following Run Command .*, which goes on\./m)
     assert.match(run.summary, /^## Rotated; the rollout goes on without this run\n/)
     assert.ok(run.report.includes('ROLLOUT_DETACHED'))
+    matchErrors(t, stage, run)
     assert.equal(run.outputs['version'], current(stage))
     assert.deepEqual(states(stage), ['InProgress'])
     assert.ok(await stage.pulls(old), 'a credential was revoked that an instance may use')
@@ -66,6 +76,7 @@ test('on-cancel: cancel: the rollout is cancelled', async (t) => {
   assert.equal(run.exitCode, 1)
   assert.match(run.stdout, /^::error title=ROLLOUT_CANCELLED::Run Command .* was cancelled, as asked\./m)
   assert.match(run.summary, /^## Rotated; the rollout was cancelled\n/)
+  matchErrors(t, stage, run)
   await stage.aws.idle()
   assert.deepEqual(states(stage), ['Cancelled'])
 })
@@ -83,6 +94,7 @@ for (const [phase, next, headline] of [
     assert.equal(run.exitCode, 1)
     assert.match(run.stdout, new RegExp(`^::error title=RUN_CANCELLED::.*stopped before its step "${next}"`, 'm'))
     assert.ok(run.summary.startsWith(`## ${headline}\n`), run.summary)
+    matchErrors(t, stage, run)
     assert.ok(await stage.pulls(old), 'the credential in use is dead')
     assert.deepEqual(states(stage), [], 'a rollout was begun')
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { actionStep } from './action.ts'
 import { FLEET, gitlabPlan } from './plans.ts'
-import { actionParts, matchSnapshot } from './snapshot.ts'
+import { actionParts, errorsPart, matchSnapshot } from './snapshot.ts'
 import { SECRET, type Stage, setStage } from './stage.ts'
 
 /** What a pull request of a fork has: no AWS credentials, no secrets, no ID token. */
@@ -47,5 +47,6 @@ test('a plan whose schedule lets credentials die is red, and shown all the same'
   assert.match(run.stdout, /^::error title=CADENCE_UNSAFE::/m)
   assert.match(run.summary, /^## Plan only: this plan is not safe\n\n> \[!CAUTION\]\n> \*\*CADENCE_UNSAFE\*\*/)
   assert.match(run.summary, /^### Schedule$/m)
+  matchSnapshot(t, stage, [errorsPart(run)])
   assertNobodyAsked(stage)
 })

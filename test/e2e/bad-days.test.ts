@@ -1,15 +1,13 @@
 /** Error codes that only a bad day brings, each from a shell: a registry or AWS that misbehaves, somebody who was first. */
 
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { ERROR_CODES } from '../../src/core/errors.ts'
 import { marked } from '../doubles/marks.ts'
 import { cliCommand } from './cli.ts'
 import { FUNCTION_ARN } from './function-story.ts'
 import { gitlabPlan, staticPlan } from './plans.ts'
 import { cliRefuses, planFile, planOption } from './refusal.ts'
+import { cliParts, matchSnapshot } from './snapshot.ts'
 import { KEPT, SECRET, type Stage, setStage, storedConfig } from './stage.ts'
 
 const ALWAYS = Number.POSITIVE_INFINITY
@@ -200,6 +198,7 @@ test('an output that cannot be written is told of beside the version that is cur
   const { ok, changed, version, problem } = JSON.parse(run.stdout)
   assert.deepEqual([run.exitCode, ok, changed, problem.code], [1, false, true, 'OUTPUT_FAILED'])
   assert.equal(version, stage.aws.secrets.secret(SECRET).versions.holder('AWSCURRENT'))
+  matchSnapshot(t, stage, cliParts(run))
 })
 
 test('a config that somebody edits while it is rotated is left as he wrote it', async (t) => {
@@ -219,29 +218,5 @@ test('a config that somebody edits while it is rotated is left as he wrote it', 
   const run = await cliCommand(stage, ['rotate', ...planOption(stage), '--json'])
   assert.deepEqual([run.exitCode, JSON.parse(run.stdout).error?.code], [1, 'CONFIG_CHANGED'], run.stdout)
   assert.equal(secret.text('AWSCURRENT'), edited)
-})
-
-/** What the tests of this folder do not produce: why, and which test does. */
-const ELSEWHERE: Readonly<Record<string, readonly [why: string, test: string]>> = {
-  COMMAND_UNCONFIRMED: ['takes a minute by the clock of a process', 'core/rollout.test.ts'],
-  INTERNAL: ['a defect of ours', 'cli/run.test.ts'],
-  LABEL_MOVED: ['every caller finds out what moved it and says that', 'core/rollback.test.ts'],
-  PENDING_STALE: ['a version of an earlier attempt, which only the functions meet', 'core/rotation.test.ts'],
-  PLAN_UNSUPPORTED: ['a plan that the function cannot carry out', 'lambda/rotate.test.ts'],
-  REVOKE_FAILED: ['a line of a result, not its end', 'core/retire.test.ts'],
-  ROLLOUT_TIMEOUT: ['takes half an hour by the clock of a process', 'core/follow.test.ts'],
-  ROTATION_ABANDONED: ['somebody must be faster between two steps', 'core/rotation.test.ts'],
-  ROTATION_TIMEOUT: ['takes minutes by the clock of a process', 'core/rotation.test.ts'],
-  VERSION_EXISTS: ['the winner’s value is judged instead', 'aws/secret-store.test.ts'],
-}
-
-test('every error code is produced from a shell, or it is said why not and where else', () => {
-  const folder = import.meta.dirname
-  const read = (path: string) => readFileSync(join(folder, path), 'utf8')
-  const files = readdirSync(folder).filter((name) => name.endsWith('.test.ts'))
-  const text = files.map((name) => read(name).split('const ELSEWHERE')[0]).join('\n')
-  const missing = Object.keys(ERROR_CODES).filter((code) => !new RegExp(`\\b${code}\\b`).test(text))
-  assert.deepEqual(missing.sort(), Object.keys(ELSEWHERE).sort())
-  for (const [code, [, file]] of Object.entries(ELSEWHERE))
-    assert.ok(read(`../${file}`).includes(code), `${file}: ${code}`)
+  matchSnapshot(t, stage, cliParts(run))
 })

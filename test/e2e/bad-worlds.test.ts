@@ -6,6 +6,7 @@ import { marked } from '../doubles/marks.ts'
 import { actionStep } from './action.ts'
 import { gitlabPlan, staticPlan } from './plans.ts'
 import { actionRefuses, cliRefuses, planFile, planOption, singleInputs } from './refusal.ts'
+import { errorsPart, matchSnapshot } from './snapshot.ts'
 import { ALLOWED, KEPT, SECRET, setStage, storedConfig } from './stage.ts'
 
 const without = (action: string) => ALLOWED.operator.filter((allowed) => allowed !== action)
@@ -206,6 +207,7 @@ test('an answer that did not come is not taken for one that says no', async (t) 
   const run = await actionStep(stage, { inputs: planFile(stage, gitlabPlan(stage)) })
   assert.equal(run.exitCode, 1)
   assert.match(run.summary, /^## Not finished\n[\s\S]*\*\*AWS_UNAVAILABLE\*\* PutSecretValue /)
+  matchSnapshot(t, stage, [errorsPart(run)])
   // The version may be stored after all, so its token must live.
   assert.equal(stage.gitlab.deployTokens().length, 1)
 })

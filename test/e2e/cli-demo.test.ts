@@ -141,6 +141,7 @@ test('the demo', { concurrency: true, skip }, async (parent) => {
           const { exitCode, stdout, stderr, left, processes } = await demo(t, ['--json'], { interruptAt: said })
           assert.equal(exitCode, 1)
           assert.equal(JSON.parse(stdout).error.code, 'DEMO_FAILED')
+          t.assert.snapshot(stdout, { serializers: [String] })
           assert.match(stderr, /The demo was interrupted/)
           assert.deepEqual([left, processes], [[], []])
         }),

@@ -88,6 +88,7 @@ test('an event for another secret, or none of Secrets Manager, changes nothing',
     ClientRequestToken: '00000000-0000-4000-8000-000000000001',
     RotationToken: '0'.repeat(36),
   }
+  const told: string[] = []
   for (const event of [
     null,
     {},
@@ -99,7 +100,9 @@ test('an event for another secret, or none of Secrets Manager, changes nothing',
     const { error } = await rotate.invoke(event)
     assert.equal(error?.errorType, 'PullAuthError')
     assert.match(error?.errorMessage ?? '', /^ROTATION_EVENT: /)
+    told.push(error?.errorMessage ?? '')
   }
+  matchSnapshot(t, stage, told)
   assert.deepEqual(awsRequests(stage, 'rotate'), [])
 })
 

@@ -33,6 +33,12 @@ export function cliParts(run: Ended): readonly string[] {
   return parts.filter((text) => text !== '')
 }
 
+/** The annotations of what went wrong. */
+export function errorsPart({ commands }: ActionRun): string {
+  const errors = commands.filter(({ name }) => name === 'error')
+  return part('errors', errors.map(({ properties, message }) => `${properties['title']}: ${message}`).join('\n'))
+}
+
 function pretty(json: string): string {
   return JSON.stringify(JSON.parse(json), null, 2)
 }
