@@ -30,11 +30,20 @@ const shared = {
   logLevel: 'warning',
 }
 
+/** The SDK's reader of the shared config files needs no more of it. */
+const filesAtOnce = { 'node:fs/promises': join(root, 'src/aws/read-file.ts') }
 /** In Lambda the role is always in AWS_*: the other providers of the chain would only cost start time. */
 const lambdaCredentials = { '@aws-sdk/credential-provider-node': join(root, 'src/aws/environment-credentials.ts') }
 /** `@actions/core` brings an HTTP client and a shell for what nobody here asks of it: loading them is a third of a start. */
 const unused = join(root, 'src/action/unused.ts')
-const coreAlone = { '@actions/http-client': unused, '@actions/http-client/lib/auth': unused, '@actions/exec': unused }
+/** Only `@actions/core` names Node's modules without `node:`. */
+const node = join(root, 'src/action/node-for-core.ts')
+const coreAlone = {
+  '@actions/http-client': unused,
+  '@actions/http-client/lib/auth': unused,
+  '@actions/exec': unused,
+  ...{ crypto: node, fs: node, os: node, path: node },
+}
 /**
  * What not every run needs is a file of its own, loaded from beside the first: the work of the Action, once its inputs are
  * known to go together; elsewhere than in Lambda the chain, when the
@@ -56,13 +65,18 @@ const beside = {
 
 export const BUNDLES = [
   { entry: 'src/action/main.ts', file: 'dist/action.cjs', alias: coreAlone, plugins: [beside] },
-  { entry: 'src/action/whole.ts', file: 'dist/action-whole.cjs', alias: coreAlone, plugins: [beside] },
+  {
+    entry: 'src/action/whole.ts',
+    file: 'dist/action-whole.cjs',
+    alias: { ...coreAlone, ...filesAtOnce },
+    plugins: [beside],
+  },
   { entry: 'src/cli/main.ts', file: 'dist/cli.cjs', banner: '#!/usr/bin/env node', plugins: [beside] },
   { entry: 'src/cli/some-commands.ts', file: 'dist/cli-lint.cjs', plugins: [beside] },
-  { entry: 'src/cli/all-commands.ts', file: 'dist/cli-all.cjs', plugins: [beside] },
+  { entry: 'src/cli/all-commands.ts', file: 'dist/cli-all.cjs', alias: filesAtOnce, plugins: [beside] },
   { entry: 'src/aws/credential-chain.ts', file: 'dist/credential-chain.cjs' },
-  { entry: 'lambda/rotate.ts', file: 'dist/rotate.cjs', alias: lambdaCredentials },
-  { entry: 'lambda/react.ts', file: 'dist/react.cjs', alias: lambdaCredentials },
+  { entry: 'lambda/rotate.ts', file: 'dist/rotate.cjs', alias: { ...lambdaCredentials, ...filesAtOnce } },
+  { entry: 'lambda/react.ts', file: 'dist/react.cjs', alias: { ...lambdaCredentials, ...filesAtOnce } },
 ]
 
 /** The files of a build as text, with what went into each bundle. Writes nothing. */
@@ -83,7 +97,9 @@ export async function bundle({ entry, file, alias = {}, plugins = [], banner, ex
     external,
     ...(banner ? { banner: { js: banner } } : {}),
   }
-  const { metafile, outputFiles } = await build(options)
+  const { metafile, outputFiles, warnings } = await build(options)
+  // A stand-in without something that is asked of it would only be warned about.
+  if (warnings.length > 0) throw new Error(`${file}: ${warnings[0].text}`)
   const output = metafile.outputs[file]
   return { file, text: outputFiles[0].text, bytes: output.bytes, packages: packagesOf(Object.keys(output.inputs)) }
 }

@@ -63,6 +63,9 @@ const NAMES: Readonly<Record<Program, string>> = {
   emptyAction: 'an empty Action: `@actions/core`, bundled by default settings',
   actionFails: '**the Action to its first failing input**',
   threeCalls: '**the Action’s bundle, three AWS calls**',
+  threeCallsWithoutKinds: 'the same, without the kinds of registry and YAML in it',
+  threeCallsClient: 'the same calls, with nothing in the bundle but the client',
+  threeCallsBare: 'the same calls, by Node’s HTTP and a signature alone',
   threeCallsSdk: 'the same calls, SDK bundled by default settings',
   threeCallsSdkUnbundled: 'the same calls, SDK from node_modules',
   lint: '**CLI `lint`**',
@@ -85,8 +88,8 @@ export function page(measured: Measured): string {
     files.reduce((sum, file) => sum + (bundles.find((bundle) => bundle.file === `dist/${file}`)?.bytes ?? 0), 0) / 1_000
   const memory = (name: Program) => spreadOf(runs[name].map((run) => run.memory)).median
   const budgets = [
-    ['the Action to its first failing input ÷ bare Node', '1.6 (asked: 1.3)', shown(ratioOf(runs, 'actionFails'))],
-    ['the Action, three AWS calls ÷ bare Node', '3.0 (asked: 2.2)', shown(ratioOf(runs, 'threeCalls'))],
+    ['the Action to its first failing input ÷ bare Node', '1.3', shown(ratioOf(runs, 'actionFails'))],
+    ['the Action, three AWS calls ÷ bare Node', '2.8 (asked: 2.2)', shown(ratioOf(runs, 'threeCalls'))],
     [
       '`rotate` ÷ `rotate` with the SDK unbundled, both − bare',
       '0.4',
@@ -176,13 +179,15 @@ has no keys; the functions never do. action.cjs checks the inputs and loads acti
 `
 }
 
-/** Why two budgets are not those that were asked for. */
-const WHY = `Two are wider than was asked for. The Action tells what is wrong with its inputs from a file of 20 KB, before the rest
-is loaded; what is left is \`node:crypto\`, which \`@actions/core\` wants for outputs and the report for its policy. A run
-with calls also loads \`node:http\` and \`node:https\`, half of what bare Node costs, and compiles the bundle, about as much.
-A warm compile cache (\`NODE_COMPILE_CACHE\`) takes about 0.3 of bare Node away, but a hosted runner starts without one, and on
-one of your own it is code that one job leaves for the next: it is not switched on. What can be had is to refuse for less
-than an empty Action by default settings costs, and to make the calls for half of what the SDK costs.`
+/** Why one budget is not what was asked for. */
+const WHY = `One is wider than was asked for: three calls ÷ bare Node. What each part of such a run costs is in the next table. The same
+calls by \`node:https\`, \`node:crypto\` and a signature alone stand for what no client is below; with our client, which also
+finds Region, endpoint and credentials and tries again, they are what was asked for. The rest is compiling what a run
+consists of besides: plan, rotation, rollout, verifier, report, and every kind of registry. A file for each kind and one for
+YAML, loaded when a plan names it, would not reach the figure either (the row without them shows the most it could take
+away) and would make some forty files of two for whoever reads \`dist\`; so there is none. A warm compile cache
+(\`NODE_COMPILE_CACHE\`) takes about 0.3 of bare Node away, but a hosted runner starts without one, and on one of your own it
+is code that one job leaves for the next: it is not switched on.`
 
 function times(each: number, { python }: Measured['node']): string {
   return `${(each / python).toFixed(1)} times`

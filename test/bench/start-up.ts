@@ -15,6 +15,9 @@ export const PROGRAMS = [
   'emptyAction',
   'actionFails',
   'threeCalls',
+  'threeCallsWithoutKinds',
+  'threeCallsClient',
+  'threeCallsBare',
   'threeCallsSdk',
   'threeCallsSdkUnbundled',
   'lint',
@@ -65,9 +68,15 @@ export async function startUp(rounds: number): Promise<Runs> {
 }
 
 function once(name: Program, programs: Programs, endpoint: string): Promise<Run> {
+  const [output, summary] = ['output', 'summary'].map((file) => join(programs.folder, file))
+  for (const file of [output, summary]) writeFileSync(file ?? '', '')
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: '/nonexistent',
+    // As on a runner: a run that fails writes its report too.
+    RUNNER_TEMP: programs.folder,
+    GITHUB_OUTPUT: output ?? '',
+    GITHUB_STEP_SUMMARY: summary ?? '',
     AWS_ENDPOINT_URL: endpoint,
     AWS_REGION: 'eu-west-1',
     AWS_ACCESS_KEY_ID: 'AKIABENCH',
@@ -85,6 +94,12 @@ function once(name: Program, programs: Programs, endpoint: string): Promise<Run>
       return toExit([programs.action], env, 1)
     case 'threeCalls':
       return toExit([programs.threeCalls], { ...env, INPUT_PLAN: 'plan.yaml' }, 0)
+    case 'threeCallsWithoutKinds':
+      return toExit([programs.threeCallsWithoutKinds], env, 0)
+    case 'threeCallsClient':
+      return toExit([programs.threeCallsClient], env, 0)
+    case 'threeCallsBare':
+      return toExit([programs.threeCallsBare], env, 0)
     case 'threeCallsSdk':
       return toExit([programs.threeCallsSdk], env, 0)
     case 'threeCallsSdkUnbundled':
