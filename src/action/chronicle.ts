@@ -6,8 +6,10 @@ import type { Span, Tone } from './page.ts'
 export interface Chronicle {
   phase(title: string): void
   current(): string
-  /** A message that names a Run Command says that it was there at this moment. */
-  saw(detail: Detail | undefined): void
+  /** A message that names a Run Command says that it was there at this moment. Returns its id when it is a new one. */
+  saw(detail: Detail | undefined): string | null
+  /** The last Run Command that was seen. */
+  lastCommand(): string | null
   /** `failed`: the phase that went wrong; `last` = the one that was open. */
   spans(failed: string | 'last' | null): readonly Span[]
 }
@@ -20,8 +22,12 @@ export function createChronicle(now: () => Millis): Chronicle {
     current: () => phases.at(-1)?.title ?? 'Check',
     saw: (detail) => {
       const id = detail?.['commandId']
-      if (typeof id === 'string') commands.set(id, { from: commands.get(id)?.from ?? now(), to: now() })
+      if (typeof id !== 'string') return null
+      const known = commands.get(id)
+      commands.set(id, { from: known?.from ?? now(), to: now() })
+      return known === undefined ? id : null
     },
+    lastCommand: () => [...commands.keys()].at(-1) ?? null,
     spans: (failed) => [
       ...phases.map(({ title, from }, index) => {
         const to = phases[index + 1]?.from ?? now()

@@ -64,7 +64,7 @@ async function rotate(run: Run, request: Request): Promise<0 | 1> {
   const job = runJob(ports, request.plan, versionIdOf(runner, request), request.given.size > 0)
   const report = await unlessTooLate(job, { stop, clock: runner.clock, step: chronicle.current })
   endGroup(run)
-  tellOutputs(runner, report)
+  tellOutputs(run, report)
   const { problem } = report
   const advice = problem === null ? null : adviceFor(problem, runner)
   const failed = problem?.code === 'OUTPUT_FAILED' ? 'Write outputs' : 'last'
@@ -111,16 +111,17 @@ export const OUTPUT_NAMES = [
   'report',
 ] as const
 
-function tellOutputs(runner: Runner, report: JobReport): void {
+function tellOutputs({ runner, chronicle }: Run, report: JobReport): void {
   const { rollout } = report
   const outputs: Record<Exclude<(typeof OUTPUT_NAMES)[number], 'report'>, string> = {
     'secret-arn': report.secret,
     version: report.version,
     changed: String(report.changed),
-    'rollout-id': rollout?.commandId ?? '',
-    targets: String(rollout?.targets ?? 0),
-    'on-version': String(rollout?.onVersion ?? 0),
-    failed: String(rollout === null ? 0 : failedCount(rollout)),
+    'rollout-id': rollout?.commandId ?? chronicle.lastCommand() ?? '',
+    // Of a rollout that nobody followed to its end nothing is known.
+    targets: String(rollout?.targets ?? ''),
+    'on-version': String(rollout?.onVersion ?? ''),
+    failed: String(rollout === null ? '' : failedCount(rollout)),
     'expires-at': earliestExpiry(report.registries) ?? '',
     result: resultText(report),
   }
@@ -142,7 +143,9 @@ function runnerJournal(run: Run, stop: AbortSignal): Journal {
       groups.open = true
     },
     info(message, detail) {
-      chronicle.saw(detail)
+      // At once: a run that is cancelled or killed later leaves the id to the steps that follow.
+      const command = chronicle.saw(detail)
+      if (command !== null) runner.setOutput('rollout-id', command)
       runner.info(asText(message))
     },
     warn: (message, detail) =>

@@ -161,7 +161,10 @@ async function searchCommand(cx: SendPorts, order: CommandOrder, since: Millis):
   for (const wait of SEARCH_WAITS) {
     const commands = await cx.fleet.recent(order.document.name, since)
     const found = commands.find(({ comment }) => comment === order.comment)
-    if (found !== undefined) return found
+    if (found !== undefined) {
+      cx.journal.info(`It was sent: Run Command ${found.id}.`, { commandId: found.id })
+      return found
+    }
     await cx.clock.sleep(wait)
   }
   return null

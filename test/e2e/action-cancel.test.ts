@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { actionStep, type StepOptions } from './action.ts'
 import type { ActionRun } from './action-runner.ts'
-import { gitlabPlan, rotatedByGitlab } from './plans.ts'
+import { FLEET, gitlabPlan, rotatedByGitlab } from './plans.ts'
+import { NO_WAITING } from './run-process.ts'
 import { errorsPart, matchSnapshot } from './snapshot.ts'
 import { ALLOWED, SECRET, type Stage, setStage } from './stage.ts'
 
@@ -45,6 +46,7 @@ function matchErrors(t: TestContext, stage: Stage, run: ActionRun): void {
 }
 
 const current = ({ aws }: Stage) => aws.secrets.secret(SECRET).versions.holder('AWSCURRENT')
+const rollout = ({ aws }: Stage) => aws.ssm.rollouts().at(-1)?.order.id
 const states = ({ aws }: Stage) => aws.ssm.rollouts().map((rollout) => rollout.state())
 
 for (const signals of [['SIGINT'], ['SIGTERM'], ['SIGINT', 'SIGTERM']] as const) {
@@ -58,6 +60,8 @@ for (const signals of [['SIGINT'], ['SIGTERM'], ['SIGINT', 'SIGTERM']] as const)
     assert.ok(run.report.includes('ROLLOUT_DETACHED'))
     matchErrors(t, stage, run)
     assert.equal(run.outputs['version'], current(stage))
+    assert.equal(run.outputs['rollout-id'], rollout(stage))
+    assert.equal(run.outputs['failed'], '', 'nobody knows how many instances will run the version')
     assert.deepEqual(states(stage), ['InProgress'])
     assert.ok(await stage.pulls(old), 'a credential was revoked that an instance may use')
 
@@ -77,6 +81,7 @@ test('on-cancel: cancel: the rollout is cancelled', async (t) => {
   assert.match(run.stdout, /^::error title=ROLLOUT_CANCELLED::Run Command .* was cancelled, as asked\./m)
   assert.match(run.summary, /^## Rotated; the rollout was cancelled\n/)
   matchErrors(t, stage, run)
+  assert.equal(run.outputs['rollout-id'], rollout(stage))
   await stage.aws.idle()
   assert.deepEqual(states(stage), ['Cancelled'])
 })
@@ -123,8 +128,39 @@ test('a step that does not end in time: the report is written before the runner 
   const stage = await setStage(t, { config: rotatedByGitlab, instances: 1 })
   stage.registry.fault = () => ({ kind: 'silence' })
   const plan = stage.file('plan.yaml', gitlabPlan(stage))
-  const run = await actionStep(stage, { inputs: { plan }, onOutput: cancelAt('::group::Prove', ['SIGINT']) })
+  const run = await actionStep(stage, {
+    inputs: { plan },
+    onOutput: cancelAt('::group::Prove', ['SIGINT']),
+    env: NO_WAITING,
+  })
   assert.equal(run.exitCode, 1)
   assert.match(run.stdout, /^::error title=RUN_CANCELLED::.*while its step "Prove" was under way/m)
   assert.match(run.summary, /^## Cancelled\n/)
 })
+
+for (const { step, at, prepare } of [
+  {
+    step: 'Reload the fleet',
+    at: 'Success: 1 of 1 instances done',
+    // What is asked between the canary and the rest.
+    prepare: ({ aws }: Stage) =>
+      aws.faults.add({ kind: 'hang', match: (name) => name === 'DescribeSecret' && aws.ssm.rollouts().length > 0 }),
+  },
+  {
+    step: 'Retire',
+    at: '::group::Retire',
+    prepare: (stage: Stage) => {
+      stage.gitlab.fault = ({ method }) => (method === 'DELETE' ? { when: 'before', fault: { kind: 'silence' } } : null)
+    },
+  },
+]) {
+  test(`a step ${step} that does not end in time, after a rollout was begun: the id of it is there for later steps`, async (t) => {
+    const stage = await setStage(t, { config: rotatedByGitlab, instances: 2 })
+    prepare(stage)
+    const plan = stage.file('plan.yaml', gitlabPlan(stage, `${FLEET}\n  canary: 1`))
+    const run = await actionStep(stage, { inputs: { plan }, onOutput: cancelAt(at, ['SIGINT']), env: NO_WAITING })
+    assert.equal(run.exitCode, 1)
+    assert.match(run.stdout, new RegExp(`^::error title=RUN_CANCELLED::.*while its step "${step}" was under way`, 'm'))
+    assert.equal(run.outputs['rollout-id'], rollout(stage))
+  })
+}

@@ -167,6 +167,8 @@ function readOutputs(text: string): Readonly<Record<string, string>> {
   const outputs: Record<string, string> = {}
   for (const [, name = '', , value = ''] of text.matchAll(/^([^\n<]+)<<(\S+)\n([\s\S]*?)\n\2$/gm)) {
     if (!Object.hasOwn(ACTION.outputs, name)) throw new Error(`action.yml has no output ${name}.`)
+    // What is written again counts from then on.
+    delete outputs[name]
     outputs[name] = value
   }
   return outputs

@@ -2,9 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import type { RotationEvent } from '../aws/stored-secret.ts'
 import type { Json } from '../aws/wire.ts'
 import { actionStep } from './action.ts'
@@ -12,12 +10,10 @@ import { cliCommand } from './cli.ts'
 import { FUNCTION_ARN } from './function-story.ts'
 import { asJson, gitlabPlan, rotatedByGitlab, staticPlan } from './plans.ts'
 import { cliRefuses, planOption } from './refusal.ts'
+import { NO_WAITING } from './run-process.ts'
 import { type LambdaFunction, startFunction } from './runtime-api.ts'
 import { cliParts, errorsPart, matchSnapshot, part } from './snapshot.ts'
 import { KEPT, SECRET, type Stage, setStage } from './stage.ts'
-
-/** For the environment of a process: its pauses take no time. */
-const NO_WAITING = { NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, 'no-waiting.mjs'))}` }
 
 const ALWAYS = Number.POSITIVE_INFINITY
 
@@ -53,6 +49,7 @@ test('ROLLOUT_TIMEOUT: a rollout that does not end in its time', async (t) => {
   const { stage, plan } = await endlessRollout(t)
   const run = await actionStep(stage, { inputs: { plan }, env: NO_WAITING })
   assert.equal(run.exitCode, 1)
+  assert.equal(run.outputs['rollout-id'], stage.aws.ssm.rollouts()[0]?.order.id)
   assert.match(run.stdout, /^::error title=ROLLOUT_TIMEOUT::Run Command .* was still running after 5400 s/m)
   const again = await cliCommand(stage, ['reload', '--plan', plan, '--json'], NO_WAITING)
   const { code, hint } = JSON.parse(again.stdout).error

@@ -1,6 +1,8 @@
 /** Runs one process to its end and keeps what it said. */
 
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 export interface Ended {
   readonly exitCode: number
@@ -26,6 +28,9 @@ export function interruptAt(words: string): NonNullable<ProcessOrder['onOutput']
     signal('SIGINT')
   }
 }
+
+/** For the environment of a process: its pauses take no time. */
+export const NO_WAITING = { NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, 'no-waiting.mjs'))}` }
 
 /** The Node that the shipped bundles are for; these tests run on it. */
 export const NODE_24 = process.execPath
