@@ -69,10 +69,12 @@ export type Created = 'minted' | 'reused' | 'already-current' | 'test-only' | 'u
  * A repeat for the same version reuses what is there, unless it has become useless: then PENDING_STALE.
  */
 export async function createVersion(cx: RotationPorts, attempt: Attempt): Promise<Created> {
-  const secret = await describeOwned(cx, attempt)
+  return await createFrom(cx, attempt, await describeOwned(cx, attempt))
+}
+
+async function createFrom(cx: RotationPorts, attempt: Attempt, secret: SecretDescription): Promise<Created> {
   if (currentOf(secret) === attempt.version) return 'already-current'
-  const before = await readCurrent(cx, secret)
-  const pending = await readOrNull(cx.store, secret.arn, attempt.version)
+  const [before, pending] = await both(readCurrent(cx, secret), readOrNull(cx.store, secret.arn, attempt.version))
   if (pending !== null) return await judgeExisting(cx, attempt, secret.arn, pending, before)
 
   warnOfCadence(cx.journal, attempt.plan, secret)
@@ -162,7 +164,7 @@ export async function rotateDirectly(cx: RotationPorts, plan: Plan, version: Ver
   refuseRunning(secret, version)
   const attempt: Attempt = { plan: { ...plan, secret: secret.arn }, version, label: STAGED_LABEL }
   cx.journal.phase('Mint and merge')
-  const created = await createVersion(cx, attempt)
+  const created = await createFrom(cx, attempt, secret)
   if (created === 'unchanged') {
     const current = await readCurrent(cx, secret)
     cx.journal.phase('Prove')
@@ -290,6 +292,12 @@ async function describeOwned(cx: RotationPorts, attempt: Attempt): Promise<Secre
     if (look === 3) throw abandoned(secret.arn, attempt.version)
     await cx.clock.sleep(500 * 2 ** look)
   }
+}
+
+/** Two reads at once. Neither is left under way, and of two errors it is always the first one's that is told. */
+async function both<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
+  await Promise.allSettled([one, other])
+  return [await one, await other]
 }
 
 async function readCurrent(cx: RotationPorts, secret: SecretDescription): Promise<StoredVersion> {
@@ -442,7 +450,7 @@ async function checkPromotable(
   attempt: Attempt,
   secret: SecretDescription,
 ): Promise<readonly StateEntry[]> {
-  const [staged, current] = await Promise.all([readLabelled(cx, secret.arn, attempt), readCurrent(cx, secret)])
+  const [staged, current] = await both(readLabelled(cx, secret.arn, attempt), readCurrent(cx, secret))
   const next = readStoredConfig(staged.text, secret.name)
   const reason = uselessBecause(attempt.plan, stateOf(next), cx.clock.now())
   if (reason !== null && !staged.text.equals(current.text)) await releaseAndFail(cx, attempt, secret.arn, reason)

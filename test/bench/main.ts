@@ -10,7 +10,8 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildAll } from '../../build.mjs'
 import { type Measured, page, ratioOf } from './page.ts'
-import { callsOfARotation } from './rotation.ts'
+import { requestsOfProofs } from './proofs.ts'
+import { rotationByItself, rotationByTheFunction } from './rotation.ts'
 import { type Program, startUp } from './start-up.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -46,7 +47,12 @@ const measured: Measured = {
   rounds,
   runs,
   bundles: bundles.map(({ file, bytes, packages }) => ({ file, bytes, packages: packages.length })),
-  rotation: await callsOfARotation(),
+  rotation: {
+    function: await rotationByTheFunction(1),
+    itself: await rotationByItself(1),
+    fifty: await rotationByTheFunction(50),
+  },
+  proofs: await requestsOfProofs(),
   rollout: part('rollout'),
   config: part('config', '--rounds', '600'),
   registries: part('registries'),

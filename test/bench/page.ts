@@ -1,6 +1,7 @@
 /** docs/performance.md, from what was measured. */
 
-import type { Step } from './rotation.ts'
+import type { ProofRequests } from './proofs.ts'
+import { awsCalls, type Step } from './rotation.ts'
 import type { Program, Runs } from './start-up.ts'
 
 export interface Measured {
@@ -9,7 +10,12 @@ export interface Measured {
   readonly rounds: number
   readonly runs: Runs
   readonly bundles: readonly { readonly file: string; readonly bytes: number; readonly packages: number }[]
-  readonly rotation: readonly Step[]
+  readonly rotation: {
+    readonly function: readonly Step[]
+    readonly itself: readonly Step[]
+    readonly fifty: readonly Step[]
+  }
+  readonly proofs: readonly ProofRequests[]
   readonly rollout: readonly {
     readonly instances: number
     readonly calls: number
@@ -75,14 +81,14 @@ const NAMES: Readonly<Record<Program, string>> = {
 }
 
 export function page(measured: Measured): string {
-  const { runs, rounds, rotation, rollout, config, registries, node, bundles } = measured
+  const { runs, rounds, rotation, proofs, rollout, config, registries, node, bundles } = measured
   const starts = (Object.keys(NAMES) as Program[]).map((name) => {
     const { median } = spreadOf(runs[name].map(({ milliseconds }) => milliseconds))
     const memory = spreadOf(runs[name].map((run) => run.memory)).median
     return [NAMES[name], median.toFixed(0), shown(ratioOf(runs, name)), memory.toFixed(0)]
   })
-  const calls = rotation.map((step) => [step.step, String(step.calls.length), step.calls.join(', ') || '-'])
-  const total = rotation.reduce((sum, step) => sum + step.calls.length, 0)
+  const total = (steps: readonly Step[]) => steps.reduce((sum, step) => sum + awsCalls(step).length, 0)
+  const trips = (steps: readonly Step[]) => steps.reduce((sum, step) => sum + step.trips.length, 0)
   const followed = rollout.find(({ instances }) => instances === 50_000)
   const kilobytes = (...files: readonly string[]) =>
     files.reduce((sum, file) => sum + (bundles.find((bundle) => bundle.file === `dist/${file}`)?.bytes ?? 0), 0) / 1_000
@@ -100,7 +106,9 @@ export function page(measured: Measured): string {
     ['rotate.cjs, KB', '350', kilobytes('rotate.cjs').toFixed(0)],
     ['react.cjs, KB', '350', kilobytes('react.cjs').toFixed(0)],
     ['what CLI `lint` loads, KB', '200', kilobytes('cli.cjs', 'cli-lint.cjs').toFixed(0)],
-    ['AWS calls of a clean rotation', '10', String(total)],
+    ['AWS calls of a clean rotation', '10', String(total(rotation.function))],
+    ['its round trips, one after the other', '16', String(trips(rotation.function))],
+    ['requests for the proof of an image', '6', String(proofs[0]?.requests.length)],
     ['calls to follow 50,000 instances', '60', String(followed?.calls)],
     ['peak memory, Action with three calls, MB', '70', memory('threeCalls').toFixed(0)],
     ['peak memory, `rotate` at its first `next`, MB', '90', memory('rotate').toFixed(0)],
@@ -123,8 +131,10 @@ ${table(
   budgets.map((row) => [...row, kept(row)]),
 )}
 
-Bytes, calls and memory are tests (test/shape/dist.test.ts, test/e2e/functions.test.ts, test/core/rollout-scale.test.ts,
-test/deep/memory.test.ts); times are not.
+What is counted is a test, times are not: bytes and packages of the bundles in test/shape/dist.test.ts, calls and round trips
+of a rotation in test/core/rotation-requests.test.ts and, as shipped, in test/e2e/functions.test.ts, the requests of a proof in
+test/registries/proof-requests.test.ts, the calls of a rollout in test/core/rollout-scale.test.ts, memory in
+test/deep/memory.test.ts.
 
 ${WHY}
 
@@ -137,10 +147,30 @@ kinder to it than Lambda. The three calls are GetSecretValue, PutSecretValue and
 
 ## Rotation
 
-${table(['step', 'AWS calls', 'which'], calls)}
+By the function, in steady state: a GitLab makes the token, and its earlier ones are looked through for what is gone. A round
+trip is whatever is asked at once; it ends before the next begins.
+
+${table(['step', 'AWS calls', 'round trips', 'which'], rotation.function.map(shownStep))}
+
+By the Action or the CLI, for a secret without a function: ${total(rotation.itself)} AWS calls in ${trips(rotation.itself)} round trips.
+
+${table(['part', 'AWS calls', 'round trips', 'which'], rotation.itself.map(shownStep))}
+
+With 50 entries the function makes ${total(rotation.fifty)} AWS calls in ${trips(rotation.fifty)} round trips: they do not grow with the entries.
+Reads use one kept connection per host, and a second where two are made at once; a token is made on a connection of its own
+(test/core/rotation-requests.test.ts).
 
 ${registries.registries} registries at once, every answer ${registries.delay} ms late: ${registries.ratio.toFixed(2)} times
 the slowest of them alone, with a peak of ${registries.peak.toFixed(0)} MB. Connections are kept.
+
+## Proof of an image
+
+${table(
+  ['how the registry lets in', 'verdict', 'requests', 'which'],
+  proofs.map(({ flow, verdict, requests }) => [flow, verdict, String(requests.length), requests.join(', ')]),
+)}
+
+A manifest is asked for with HEAD only. No token is used for a second image: it is good for one repository.
 
 ## Rollout
 
@@ -188,6 +218,16 @@ YAML, loaded when a plan names it, would not reach the figure either (the row wi
 away) and would make some forty files of two for whoever reads \`dist\`; so there is none. A warm compile cache
 (\`NODE_COMPILE_CACHE\`) takes about 0.3 of bare Node away, but a hosted runner starts without one, and on one of your own it
 is code that one job leaves for the next: it is not switched on.`
+
+/** `2 GetSecretValue` is two at once; what follows an arrow waits for what is before it. */
+function shownStep(step: Step): readonly string[] {
+  const trips = step.trips.map((trip) =>
+    [...Map.groupBy(trip, (request) => request)]
+      .map(([request, same]) => (same.length === 1 ? request : `${same.length} ${request}`))
+      .join(' and '),
+  )
+  return [step.step, String(awsCalls(step).length), String(step.trips.length), trips.join(' → ') || '-']
+}
 
 function times(each: number, { python }: Measured['node']): string {
   return `${(each / python).toFixed(1)} times`

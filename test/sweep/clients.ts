@@ -1,10 +1,9 @@
 /** How one invocation reaches AWS and the registries: the ports' own adapters over doubles, without a socket. */
 
-import type { Http, HttpAnswer, HttpRequest, Millis } from '../../src/core/ports.ts'
-import { Secret } from '../../src/core/secret.ts'
+import type { Http, HttpAnswer, Millis } from '../../src/core/ports.ts'
 import { AwsRefusal, type Json, type Operations } from '../aws/wire.ts'
 import { isRetryable, sdkError } from '../doubles/in-process.ts'
-import type { PlainAnswer, PlainRequest } from '../doubles/plain-http.ts'
+import { asHeard, asPlain, type PlainAnswer, type PlainRequest } from '../doubles/plain-http.ts'
 import type { Calls, Invocation } from './calls.ts'
 import type { CallSort } from './faults.ts'
 
@@ -115,13 +114,13 @@ export function plainHttp(
       const site = sites.get(url.host)
       if (site === undefined) return { kind: 'unreachable', reason: `nobody listens at ${url.host}` }
       const reads = request.method === 'GET' || request.method === 'HEAD'
-      const asked = plain(request, url)
+      const asked = asPlain(request)
       const name = `${request.method} ${url.host}${shown(url)}`
       return await calls.make<HttpAnswer>(invocation, reads ? 'http-read' : 'http-write', name, {
         attempts: 1,
         timeout: request.timeoutMs ?? 10_000,
-        perform: (how) => heard(now() < site.downUntil ? { status: 500 } : site.answer(asked, how === 'stale')),
-        refuse: (kind) => heard({ status: { throttle: 429, error: 500, denied: 403 }[kind] }),
+        perform: (how) => asHeard(now() < site.downUntil ? { status: 500 } : site.answer(asked, how === 'stale')),
+        refuse: (kind) => asHeard({ status: { throttle: 429, error: 500, denied: 403 }[kind] }),
         noAnswer: (sent) => ({ kind: sent ? 'lost' : 'unreachable', reason: 'no answer' }),
         worthAnother: () => false,
         fail: (until) => {
@@ -132,22 +131,8 @@ export function plainHttp(
   }
 }
 
-function plain({ method, headers = {}, body = '' }: HttpRequest, url: URL): PlainRequest {
-  const shown = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), revealed(value)])
-  const path = `${url.pathname}${url.search}`
-  return { method, path, headers: { host: url.host, ...Object.fromEntries(shown) }, body: revealed(body) }
-}
-
-function revealed(value: string | Secret): string {
-  return value instanceof Secret ? value.reveal() : value
-}
-
 function shown({ pathname, searchParams }: URL): string {
   return searchParams.has('scope') ? `${pathname}?scope` : pathname
-}
-
-function heard({ status, headers = {}, body = '' }: PlainAnswer): HttpAnswer {
-  return { kind: 'answer', status, headers, body: new Secret(body.toString()) }
 }
 
 /** The script's own request for AWSCURRENT. It retries for half a minute; a fault that outlasts that is a refusal. */
