@@ -28,8 +28,8 @@ export class Timeline implements Clock {
   /** Returns what takes the timer back. */
   after(ms: Millis, ring: () => void): () => void {
     const timer = { at: this.#now + Math.max(0, ms), ring }
-    const later = this.#timers.findIndex(({ at }) => at > timer.at)
-    this.#timers.splice(later < 0 ? this.#timers.length : later, 0, timer)
+    // From the end: most timers are later than those that are set already, which may be thousands.
+    this.#timers.splice(this.#timers.findLastIndex(({ at }) => at <= timer.at) + 1, 0, timer)
     return () => {
       const at = this.#timers.indexOf(timer)
       if (at >= 0) this.#timers.splice(at, 1)
