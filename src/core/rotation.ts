@@ -199,6 +199,8 @@ const NOT_PROMOTED: readonly ErrorCode[] = [
   'PROBE_PUBLIC',
   'PROBE_UNKNOWN',
   'PENDING_STALE',
+  'ROTATION_ABANDONED',
+  'LABEL_MOVED',
   'CONFIG_CHANGED',
 ]
 

@@ -102,6 +102,22 @@ test('ROTATION_ABANDONED: somebody cancels the rotation that a command waits for
   assert.match(error.hint, /Nothing is lost/)
 })
 
+test('ROTATION_ABANDONED: two workflows at the same time: the one that stores its version last wins', async (t) => {
+  const stage = await setStage(t, { instances: 1, config: rotatedByGitlab })
+  const winner = Promise.withResolvers<string>()
+  stage.aws.faults.add({
+    kind: 'before',
+    match: (name, { VersionStage }) => name === 'GetSecretValue' && VersionStage === 'ECSAUTH-STAGED',
+    run: async () => {
+      const run = await cliCommand(stage, ['rotate', ...planOption(stage), '--json'])
+      winner.resolve(JSON.parse(run.stdout).version)
+    },
+  })
+  const { error, exitCode } = await rotate(t, stage)
+  assert.deepEqual([exitCode, error.code], [1, 'ROTATION_ABANDONED'])
+  assert.equal(stage.aws.secrets.secret(SECRET).versions.holder('AWSCURRENT'), await winner.promise)
+})
+
 async function rotate(t: TestContext, stage: Stage) {
   const run = await cliCommand(stage, ['rotate', ...planOption(stage), '--json'], NO_WAITING)
   matchSnapshot(t, stage, cliParts(run))
