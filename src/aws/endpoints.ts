@@ -12,16 +12,15 @@ import {
   SelectorType,
 } from '@smithy/core/config'
 import { PullAuthError } from '../core/errors.ts'
-import { type Partition, partitionOf } from './partitions.ts'
-
-/** The services that have a client here. */
-export type ServiceName = 'secretsmanager' | 'ssm'
+import { regionalEndpoint, type ServiceName } from './regional-endpoint.ts'
 
 export interface Endpoints {
   /** Throws what `ask` knows as AWS_CREDENTIALS when there is none, or no name of one. */
   region(): Promise<string>
   /** Its path ends with a slash. Throws USAGE when what is configured cannot be one. */
   of(service: ServiceName): Promise<URL>
+  /** The same in a Region, whatever `only` says: for what is signed here and sent elsewhere. */
+  in(region: string, service: ServiceName): Promise<URL>
 }
 
 /** `only`: this endpoint and no other, whatever the environment says. */
@@ -33,46 +32,27 @@ export function createEndpoints(options: { readonly region?: string | undefined;
   })
   const dualStack = loadConfig(NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS)
   const known = new Map<ServiceName, Promise<URL>>()
-  const look = async (service: ServiceName) => {
-    if (options.only !== undefined) return endpointUrl(options.only)
+  const look = async (service: ServiceName, where: () => Promise<string>, only?: string) => {
+    if (only !== undefined) return endpointUrl(only)
     const [own, fips, dual] = await Promise.all([configuredEndpoint(service), useFipsEndpoint(), dualStack()])
     if (own !== undefined && (fips || dual)) throw notTogether(fips ? 'FIPS' : 'dual-stack')
-    return endpointUrl(own ?? regionalEndpoint(service, await region(), { fips, dual }))
+    return endpointUrl(own ?? regionalEndpoint(service, await where(), { fips, dual }))
   }
   return {
     region,
     of: (service) => {
-      const found = known.get(service) ?? look(service)
+      const found = known.get(service) ?? look(service, region, options.only)
       known.set(service, found)
       return found
     },
+    in: (place, service) => look(service, async () => place),
   }
 }
 
-/** As the services' own endpoint rules say (aws/api-models-aws, `endpointRuleSet`), which a test asks for every Region. */
-function regionalEndpoint(
-  service: ServiceName,
-  region: string,
-  { fips, dual }: { readonly fips: boolean; readonly dual: boolean },
-): string {
-  const partition = partitionOf(region)
-  const host = fips && !isFipsByDefault(service, partition, dual) ? `${service}-fips` : service
-  const domain = dual && !isDualByDefault(service, partition, fips) ? partition.dualStackDomain : partition.domain
-  return `https://${host}.${region}.${domain}`
-}
-
-/** Systems Manager in GovCloud has one endpoint. */
-function isFipsByDefault(service: ServiceName, { name }: Partition, dual: boolean): boolean {
-  return service === 'ssm' && name === 'aws-us-gov' && !dual
-}
-
-/** The ordinary endpoints of Secrets Manager answer on IPv6 where nothing else is said. */
-function isDualByDefault(service: ServiceName, { name }: Partition, fips: boolean): boolean {
-  return service === 'secretsmanager' && (name === 'aws' || name === 'aws-us-gov' || (name === 'aws-cn' && !fips))
-}
-
 /** The name of a service in variables, and in a `services` section of the shared config. */
-const NAMES: Readonly<Record<ServiceName, string>> = { secretsmanager: 'secrets_manager', ssm: 'ssm' }
+function nameInSettings(service: ServiceName): string {
+  return service === 'secretsmanager' ? 'secrets_manager' : service.replaceAll('-', '_')
+}
 
 async function configuredEndpoint(service: ServiceName): Promise<string | undefined> {
   const ignored = loadConfig<boolean>({
@@ -81,7 +61,7 @@ async function configuredEndpoint(service: ServiceName): Promise<string | undefi
     default: false,
   })
   if (await ignored()) return undefined
-  const name = NAMES[service]
+  const name = nameInSettings(service)
   return await loadConfig<string | undefined>({
     environmentVariableSelector: (env) =>
       env[`AWS_ENDPOINT_URL_${name.toUpperCase()}`] || env['AWS_ENDPOINT_URL'] || undefined,

@@ -35,13 +35,6 @@ async function caller(wire: Wire): Promise<Caller> {
   return { arn, account, region, partition, domain }
 }
 
-/** IAM has one endpoint for each partition, in one of its Regions (AWS General Reference, endpoints of IAM). */
-const IAM_REGIONS: Readonly<Record<string, string>> = {
-  aws: 'us-east-1',
-  'aws-cn': 'cn-north-1',
-  'aws-us-gov': 'us-gov-west-1',
-}
-
 async function simulate(wire: Wire, { principal, action, resource, context }: Simulation): Promise<boolean> {
   const region = await callerRegion(wire.clients)
   const entries = Object.entries(context).flatMap(([key, values], index) => {
@@ -52,7 +45,7 @@ async function simulate(wire: Wire, { principal, action, resource, context }: Si
       ...values.map((value, number) => [`${at}.ContextKeyValues.member.${number + 1}`, value]),
     ]
   })
-  const text = await query(wire, 'iam', IAM_REGIONS[partitionOf(region).name] ?? region, {
+  const text = await query(wire, 'iam', partitionOf(region).iamRegion, {
     Action: 'SimulatePrincipalPolicy',
     Version: '2010-05-08',
     PolicySourceArn: principal,

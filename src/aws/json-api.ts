@@ -1,6 +1,6 @@
 /** A client of the services that speak AWS JSON 1.1: sign, send, understand, try again. What the SDK's clients do, in a few KB. */
 
-import type { Endpoints, ServiceName } from './endpoints.ts'
+import type { Endpoints } from './endpoints.ts'
 import type { AwsIdentity, IdentitySource } from './environment-credentials.ts'
 import { type CallError, RetryBudget, type Worth, waitAsked, worthAnother } from './retries.ts'
 import type { ServerClock } from './server-clock.ts'
@@ -32,12 +32,12 @@ export interface AwsClient {
 
 export interface Signing {
   region(): Promise<string>
+  readonly endpoints: Endpoints
   readonly credentials: IdentitySource
   readonly clock: ServerClock
 }
 
 export interface Wire extends Signing {
-  readonly endpoints: Endpoints
   readonly transport: Transport
   /** Beside those of the protocol. */
   headers(): Readonly<Record<string, string>>
@@ -45,7 +45,9 @@ export interface Wire extends Signing {
 }
 
 const ATTEMPTS = 3
-const TARGETS: Readonly<Record<ServiceName, string>> = { secretsmanager: 'secretsmanager', ssm: 'AmazonSSM' }
+/** The services that have a client here, by the name under which they know their operations. */
+const TARGETS = { secretsmanager: 'secretsmanager', ssm: 'AmazonSSM' } as const
+type ServiceName = keyof typeof TARGETS
 
 export function createJsonClient(service: ServiceName, wire: Wire): AwsClient {
   const budget = new RetryBudget()

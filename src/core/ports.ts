@@ -369,12 +369,12 @@ export interface ProviderContext {
 }
 
 export interface AwsRequest {
-  /** As in the credential scope: `sts`, `ecr`, `ecr-public`, `s3`. */
-  readonly service: string
+  /** As in the credential scope. */
+  readonly service: 'ecr' | 'ecr-public' | 'ecs' | 'iam' | 's3' | 'sts'
   /** null = the Region that this process works in. */
   readonly region: string | null
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
-  /** `{region}` in it becomes the Region. null = the service's own endpoint there, or the one that AWS_ENDPOINT_URL names. */
+  /** `{region}` in it becomes the Region. null = the service's own endpoint there, or the one that is configured for it. */
   readonly url: string | null
   /** Below a `null` url; default `/`. */
   readonly path?: string

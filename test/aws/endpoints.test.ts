@@ -5,15 +5,25 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
+import { DescribeRegistryCommand, ECRClient } from '@aws-sdk/client-ecr'
+import { ECRPUBLICClient } from '@aws-sdk/client-ecr-public'
+import { ECSClient } from '@aws-sdk/client-ecs'
+import { IAMClient } from '@aws-sdk/client-iam'
+import { S3Client } from '@aws-sdk/client-s3'
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { ListCommandsCommand, SSMClient } from '@aws-sdk/client-ssm'
+import { STSClient } from '@aws-sdk/client-sts'
 import { createClients } from '../../src/aws/clients.ts'
-import { createEndpoints, type ServiceName } from '../../src/aws/endpoints.ts'
+import { createEndpoints } from '../../src/aws/endpoints.ts'
+import { partitionOf } from '../../src/aws/partitions.ts'
+import type { ServiceName as AnyService } from '../../src/aws/regional-endpoint.ts'
 import { createSecretStore } from '../../src/aws/secret-store.ts'
+import { createAwsSigner } from '../../src/aws/sign.ts'
 import { isCode } from '../../src/core/errors.ts'
 import { start } from './credential-fixture.ts'
 
-const SERVICES: readonly ServiceName[] = ['secretsmanager', 'ssm']
+const SERVICES = ['secretsmanager', 'ssm'] as const
+type ServiceName = (typeof SERVICES)[number]
 const KEYS = { AWS_ACCESS_KEY_ID: 'AKIAENV', AWS_SECRET_ACCESS_KEY: 'secret' }
 
 /** Regions of the SDK's table of partitions, which no package exports; global ones have no endpoint of these services. */
@@ -24,38 +34,61 @@ function regions(): readonly string[] {
   return [...named].map((match) => match[1] ?? '')
 }
 
+const VARIANTS = [
+  { UseFIPS: false, UseDualStack: false },
+  { UseFIPS: true, UseDualStack: false },
+  { UseFIPS: false, UseDualStack: true },
+  { UseFIPS: true, UseDualStack: true },
+] as const
+type Variant = (typeof VARIANTS)[number] & { readonly Region: string }
+
+interface Rule {
+  readonly url: URL
+  readonly properties?: { readonly authSchemes?: readonly { readonly signingRegion?: string }[] }
+}
+
+const RULES: Readonly<Record<AnyService, (at: Variant) => Rule>> = {
+  secretsmanager: new SecretsManagerClient({ region: 'x' }).config.endpointProvider,
+  ssm: new SSMClient({ region: 'x' }).config.endpointProvider,
+  ecr: new ECRClient({ region: 'x' }).config.endpointProvider,
+  'ecr-public': new ECRPUBLICClient({ region: 'x' }).config.endpointProvider,
+  ecs: new ECSClient({ region: 'x' }).config.endpointProvider,
+  iam: new IAMClient({ region: 'x' }).config.endpointProvider,
+  s3: new S3Client({ region: 'x' }).config.endpointProvider,
+  sts: new STSClient({ region: 'x' }).config.endpointProvider,
+}
+
+/** IAM is asked by doctor alone: where its rules are of no pattern, we stay at its ordinary endpoint. */
+function isLeft(service: AnyService, { Region, UseFIPS, UseDualStack }: Variant): boolean {
+  return service === 'iam' && (UseFIPS || UseDualStack) && !['aws', 'aws-us-gov'].includes(partitionOf(Region).name)
+}
+
 test('each Region has the endpoints that the services’ own rules give, FIPS and dual-stack too', async (context) => {
   const place = await start(context)
   const known = regions()
   assert.ok(known.length > 40, String(known.length))
-  const providers = {
-    secretsmanager: new SecretsManagerClient({ region: 'x' }).config.endpointProvider,
-    ssm: new SSMClient({ region: 'x' }).config.endpointProvider,
-  }
   let compared = 0
-  for (const Region of [...known, 'us-new-9', 'mx-north-7']) {
-    for (const [UseFIPS, UseDualStack] of [
-      [false, false],
-      [true, false],
-      [false, true],
-      [true, true],
-    ] as const) {
-      place.env({
-        AWS_USE_FIPS_ENDPOINT: String(UseFIPS),
-        AWS_USE_DUALSTACK_ENDPOINT: String(UseDualStack),
-        AWS_ENDPOINT_URL: '',
-      })
-      for (const service of SERVICES) {
-        const expected = orNull(() => providers[service]({ Region, UseFIPS, UseDualStack }).url.href)
+  for (const variant of VARIANTS) {
+    place.env({
+      AWS_USE_FIPS_ENDPOINT: String(variant.UseFIPS),
+      AWS_USE_DUALSTACK_ENDPOINT: String(variant.UseDualStack),
+      AWS_ENDPOINT_URL: '',
+    })
+    for (const Region of [...known, 'us-new-9', 'mx-north-7']) {
+      const at = { Region, ...variant }
+      for (const [service, rules] of Object.entries(RULES) as [AnyService, (typeof RULES)[AnyService]][]) {
+        const rule = orNull(() => rules(at))
         // The SDK knows partitions without such endpoints.
-        if (expected === null) continue
-        const actual = await createEndpoints({ region: Region }).of(service)
-        assert.equal(actual.href, expected, `${service} ${Region} fips ${UseFIPS} dual ${UseDualStack}`)
+        if (rule === null || isLeft(service, at)) continue
+        const signedFor = service === 'iam' ? partitionOf(Region).iamRegion : Region
+        const actual = await createEndpoints({}).in(signedFor, service)
+        assert.equal(actual.href, rule.url.href, `${service} ${JSON.stringify(at)}`)
+        assert.equal(signedFor, rule.properties?.authSchemes?.[0]?.signingRegion ?? Region)
         compared += 1
       }
     }
   }
-  assert.ok(compared > 300, String(compared))
+  assert.ok(compared > 1_200, String(compared))
 })
 
 function orNull<T>(make: () => T): T | null {
@@ -176,31 +209,68 @@ describe('the SDK and we go to the same place with', () => {
 })
 
 async function sdkGoesTo(service: ServiceName): Promise<string> {
-  let gone = ''
-  const requestHandler = {
-    handle: async ({
-      protocol,
-      hostname,
-      port,
-      path,
-    }: {
-      protocol: string
-      hostname: string
-      port?: number
-      path: string
-    }) => {
-      gone = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`
-      throw new Error('far enough')
-    },
-  }
-  const config = { maxAttempts: 1, requestHandler: requestHandler as never }
+  const requestHandler = recorder()
+  const config = { maxAttempts: 1, requestHandler }
   const asked =
     service === 'ssm'
       ? new SSMClient(config).send(new ListCommandsCommand({}))
       : new SecretsManagerClient(config).send(new DescribeSecretCommand({ SecretId: 's' }))
   await assert.rejects(asked, /far enough/)
-  return gone
+  return requestHandler.gone()
 }
+
+interface Going {
+  readonly protocol: string
+  readonly hostname: string
+  readonly port?: number
+  readonly path: string
+}
+
+/** Tells where a request of the SDK would have gone. */
+function recorder() {
+  let url = ''
+  const handle = async ({ protocol, hostname, port, path }: Going) => {
+    url = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`
+    throw new Error('far enough')
+  }
+  return { handle, gone: () => url, updateHttpClientConfig: () => {}, httpHandlerConfigs: () => ({}) }
+}
+
+const SIGNED: readonly (Pick<Configured, 'what' | 'env' | 'config'> & { readonly ecr: string })[] = [
+  { what: 'FIPS', env: { AWS_USE_FIPS_ENDPOINT: 'true' }, ecr: 'https://api.ecr-fips.eu-west-1.amazonaws.com/' },
+  {
+    what: 'FIPS and dual-stack by the profile',
+    config: '[default]\nuse_fips_endpoint = true\nuse_dualstack_endpoint = true\n',
+    ecr: 'https://ecr-fips.eu-west-1.api.aws/',
+  },
+  {
+    what: 'an endpoint of the profile for ECR',
+    config: '[default]\nservices = mine\n[services mine]\necr =\n  endpoint_url = https://ecr.test\n',
+    ecr: 'https://ecr.test/',
+  },
+  {
+    what: 'a variable, which goes before the profile',
+    env: { AWS_ENDPOINT_URL_ECR: 'https://variable.test' },
+    config: '[default]\nendpoint_url = https://profile.test\n',
+    ecr: 'https://variable.test/',
+  },
+]
+
+describe('what is signed for a service without a client here goes to the same place as the SDK’s with', () => {
+  for (const { what, env = {}, config, ecr } of SIGNED) {
+    test(what, async (context) => {
+      const place = await start(context)
+      if (config !== undefined) place.config(config)
+      place.env({ ...KEYS, AWS_ENDPOINT_URL: '', ...env })
+      const sign = createAwsSigner(createClients({ userAgent: [] }).ssm, process.env)
+      const signed = await sign({ service: 'ecr', region: null, method: 'POST', url: null })
+      assert.equal(signed.url, ecr)
+      const requestHandler = recorder()
+      await assert.rejects(new ECRClient({ maxAttempts: 1, requestHandler }).send(new DescribeRegistryCommand({})))
+      assert.equal(requestHandler.gone(), ecr, 'the SDK')
+    })
+  }
+})
 
 const REGIONS: readonly {
   what: string
