@@ -20,15 +20,16 @@ import {
 } from '../../src/core/stored-config.ts'
 
 const MEGABYTE = 1_000_000
-/** Quadratic work on so many characters outlasts the patience below; linear work takes a fraction of it. */
-const MUCH = 400_000
-const PATIENCE = { timeout: 20_000 }
+/** Quadratic work on so many characters outlasts the patience below; linear work takes some milliseconds. */
+const MUCH = 100_000
+/** Milliseconds for a text: they grow with it, since linear work does. */
+const patienceFor = (text: string) => Math.max(2_000, Math.ceil(text.length / 200))
 const FRESH: NewEntry = { registry: 'ghcr.io', username: 'bot', password: new Secret('fresh') }
 
 /** Runs what must end; what does not is stopped, so that it fails here instead of blocking every other test. */
-function ending<Result>(name: string, work: () => Result): Result {
+function ending<Result>(name: string, timeout: number, work: () => Result): Result {
   try {
-    return runInNewContext('work()', { work }, PATIENCE)
+    return runInNewContext('work()', { work }, { timeout })
   } catch (thrown) {
     // The error is of the other realm, so that instanceof does not know it.
     if (isNativeError(thrown) && Reflect.get(thrown, 'code') === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
@@ -45,8 +46,9 @@ function everything(name: string, text: string, format: AuthFormat = 'dockercfg'
     fix: () => fixConfig(text).notes,
     explain: () => explainImages(text, ['ghcr.io/a/b', '/'.repeat(MUCH), 'nginx']),
   }
-  for (const [step, work] of Object.entries(steps)) ending(`${name}: ${step}`, work)
-  return ending(`${name}: read and merge`, () => {
+  const patience = patienceFor(text)
+  for (const [step, work] of Object.entries(steps)) ending(`${name}: ${step}`, patience, work)
+  return ending(`${name}: read and merge`, patience, () => {
     try {
       const config = readStoredConfig(new Secret(text), 'hostile')
       resolveImage(config, 'ghcr.io/a/b')
@@ -129,7 +131,7 @@ test('a hundred thousand keys are read to the end, whether they differ or not', 
   const shapes: Readonly<Record<string, (at: number) => string>> = {
     'hosts of their own': (at) => `r${at}.example.com`,
     'one key': () => 'quay.io',
-    'paths, each in the one before': (at) => `quay.io/${'a/'.repeat(at % 200)}${at}`,
+    'paths, each in the one before': (at) => `quay.io/${'a/'.repeat(at % 40)}${at}`,
   }
   for (const [name, keyOf] of Object.entries(shapes)) {
     const entries = Array.from({ length: 100_000 }, (_, at) => `${JSON.stringify(keyOf(at))}:{"auth":"dTpw"}`)
