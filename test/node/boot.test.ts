@@ -50,7 +50,7 @@ describe('the boot hook', { concurrency: 4 }, () => {
   })
 
   test('gives a restarted agent the new version, and its old file back if it is not well with that', async (t) => {
-    const bench = await startNewInstance(t)
+    const bench = await startNewInstance(t, { environment: { ECS_PULL_AUTH_HEALTH_SECONDS: '5' } })
     bench.instance.service.start()
     await bench.reload()
     bench.instance.service.stop()

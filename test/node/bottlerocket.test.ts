@@ -10,6 +10,12 @@ import { BottlerocketApi } from './bottlerocket-api.ts'
 const TOOLS = ['jq', 'curl', 'sha256sum', 'base64', 'bash', 'cat', 'cut', 'grep', 'ln', 'mkdir', 'mv', 'readlink']
 const MORE_TOOLS = ['rm', 'sleep', 'tr']
 
+/** For an agent that stays unwell: it is looked at for so long, and each look starts two programs. */
+const unwellFor = (seconds: number) => ({
+  ECS_PULL_AUTH_HEALTH_SECONDS: String(seconds),
+  ECS_PULL_AUTH_POLL_SECONDS: '0.3',
+})
+
 interface BottlerocketBench {
   readonly bench: Bench
   readonly api: BottlerocketApi
@@ -91,7 +97,7 @@ describe('Bottlerocket', { concurrency: 3 }, () => {
   })
 
   test('gets its old setting back when the agent is not well, and tells the version that it still runs', async (t) => {
-    const { bench, api } = await startBottlerocket(t, { ECS_PULL_AUTH_HEALTH_SECONDS: '20' })
+    const { bench, api } = await startBottlerocket(t, unwellFor(10))
     await bench.reload()
     const good = api.credentials
     bench.publish(V2, 'MARK-two')
@@ -105,7 +111,7 @@ describe('Bottlerocket', { concurrency: 3 }, () => {
   })
 
   test('is not said to run what its agent was not restarted for', async (t) => {
-    const { bench, api } = await startBottlerocket(t, { ECS_PULL_AUTH_HEALTH_SECONDS: '4' })
+    const { bench, api } = await startBottlerocket(t, unwellFor(4))
     api.fault = 'ignored'
     const { exitCode, status } = await bench.reload()
     assert.deepEqual([exitCode, status.result], [14, 'rollback-failed'])
@@ -136,7 +142,7 @@ describe('Bottlerocket', { concurrency: 3 }, () => {
   })
 
   test('whose agent is too busy to answer in time is not taken for one that was restarted', async (t) => {
-    const { bench, api } = await startBottlerocket(t, { ECS_PULL_AUTH_HEALTH_SECONDS: '4' })
+    const { bench, api } = await startBottlerocket(t, unwellFor(4))
     api.fault = 'ignored'
     api.before = () => {
       bench.instance.agent.silences = 1
