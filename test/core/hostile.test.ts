@@ -127,19 +127,19 @@ test('a credential, a user name or a field name of any length ends where it shou
   }
 })
 
-test('a hundred thousand keys are read to the end, whether they differ or not', () => {
+test('fifty thousand keys are read to the end, whether they differ or not', () => {
   const shapes: Readonly<Record<string, (at: number) => string>> = {
     'hosts of their own': (at) => `r${at}.example.com`,
     'one key': () => 'quay.io',
     'paths, each in the one before': (at) => `quay.io/${'a/'.repeat(at % 40)}${at}`,
   }
   for (const [name, keyOf] of Object.entries(shapes)) {
-    const entries = Array.from({ length: 100_000 }, (_, at) => `${JSON.stringify(keyOf(at))}:{"auth":"dTpw"}`)
+    const entries = Array.from({ length: 50_000 }, (_, at) => `${JSON.stringify(keyOf(at))}:{"auth":"dTpw"}`)
     assert.equal(everything(name, envFile(`{${entries.join(',')}}`)), null)
   }
-  const variables = Array.from({ length: 100_000 }, (_, at) => `ECS_${at}=1\n`).join('')
+  const variables = Array.from({ length: 50_000 }, (_, at) => `ECS_${at}=1\n`).join('')
   assert.equal(everything('variables', variables), null)
-  const members = Array.from({ length: 100_000 }, (_, at) => `"ECS_${at}":"1"`).join(',')
+  const members = Array.from({ length: 50_000 }, (_, at) => `"ECS_${at}":"1"`).join(',')
   assert.equal(everything('members', `{${members}}`), null)
 })
 
