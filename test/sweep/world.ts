@@ -65,6 +65,8 @@ export interface Setup {
 }
 
 const FUNCTION = 'arn:aws:lambda:eu-west-1:111122223333:function:ecs-pull-auth-rotate'
+/** Made once: thousands of worlds are built in a row. */
+const RUNBOOK_TEXT = shippedRunbook()
 /** The functions' timeout. */
 const FUNCTION_TIME: Millis = 60_000
 /** A workflow's job that gets no answer is cancelled after a while. */
@@ -124,7 +126,7 @@ export class SweepWorld {
       runner: { run: ({ instanceId, env }) => this.#node(instanceId).run(env) },
     })
     this.#ssm.publishDocument(DOCUMENT, CONTENT)
-    this.#ssm.automation.publish(RUNBOOK, shippedRunbook())
+    if (setup.layout.plan.fleet?.runbook != null) this.#ssm.automation.publish(RUNBOOK, RUNBOOK_TEXT)
     this.#operations = this.#watched({ ...this.#secrets.operations(), ...this.#ssm.operations() })
     this.nodes = ids.map((id) => {
       const parts = {
