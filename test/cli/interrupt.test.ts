@@ -1,7 +1,6 @@
 /** Ctrl-C while a rollout is followed: the process from its sources, with the strict doubles behind it. */
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -9,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../src/wiring.ts'
 import { type AwsDouble, startAws } from '../aws/server.ts'
 import { status } from '../core/fleet-world.ts'
+import { type Ended, interruptAt, runProcess } from '../e2e/run-process.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const DOCUMENT = readFileSync(resolve(import.meta.dirname, '../../deploy/document.json'), 'utf8')
@@ -22,10 +22,7 @@ const PLAN = {
 
 interface Scene {
   readonly aws: AwsDouble
-  run(
-    argv: readonly string[],
-    interrupt?: NodeJS.Signals,
-  ): Promise<{ code: number | null; stdout: string; stderr: string }>
+  run(argv: readonly string[], interrupt?: NodeJS.Signals): Promise<Ended>
 }
 
 /** One of three instances is offline, so that the rollout goes on for as long as anybody likes. */
@@ -55,18 +52,11 @@ async function setScene(context: TestContext): Promise<Scene> {
   return {
     aws,
     run: (argv, interrupt) =>
-      new Promise((done) => {
-        const child = spawn(process.execPath, [MAIN, ...argv, '--plan', plan], { env })
-        const said = { stdout: '', stderr: '' }
-        child.stdout.on('data', (chunk: Buffer) => {
-          said.stdout += chunk
-        })
-        child.stderr.on('data', (chunk: Buffer) => {
-          const before = said.stderr.includes('2 of 3')
-          said.stderr += chunk
-          if (interrupt !== undefined && !before && said.stderr.includes('2 of 3')) child.kill(interrupt)
-        })
-        child.on('close', (code) => done({ code, ...said }))
+      runProcess({
+        argv: [process.execPath, MAIN, ...argv, '--plan', plan],
+        cwd: folder,
+        env,
+        ...(interrupt === undefined ? {} : { onOutput: interruptAt('2 of 3', interrupt) }),
       }),
   }
 }
@@ -77,8 +67,8 @@ const stateOf = ({ aws }: Scene) => aws.ssm.rollouts().map((rollout) => rollout.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`${signal}: the rollout goes on, the exit code is 1, and the message says how to follow it`, async (context) => {
     const scene = await setScene(context)
-    const { code, stdout, stderr } = await scene.run(['reload'], signal)
-    assert.equal(code, 1, stderr)
+    const { exitCode, stdout, stderr } = await scene.run(['reload'], signal)
+    assert.equal(exitCode, 1, stderr)
     assert.equal(stdout, '')
     assert.match(stderr, /\n {2}InProgress: 2 of 3 instances done\.\n/)
     assert.match(stderr, /error ROLLOUT_DETACHED: Stopped following Run Command [0-9a-f-]+, which goes on\./)
@@ -92,8 +82,8 @@ test('it is followed again by its id, to its end, and not sent twice', async (co
   await scene.run(['reload'], 'SIGINT')
   scene.aws.ssm.register({ id: 'i-00000000000000001', online: true })
   await scene.aws.idle()
-  const { code, stdout } = await scene.run(['reload', '--command', commandId(scene), '--json'])
-  assert.equal(code, 0)
+  const { exitCode, stdout } = await scene.run(['reload', '--command', commandId(scene), '--json'])
+  assert.equal(exitCode, 0)
   const { rollout } = JSON.parse(stdout)
   assert.deepEqual([rollout.commandId, rollout.onVersion, rollout.canary], [commandId(scene), 3, undefined])
   assert.equal(stateOf(scene).length, 1)
@@ -101,8 +91,8 @@ test('it is followed again by its id, to its end, and not sent twice', async (co
 
 test('--on-interrupt cancel: the rollout is cancelled', async (context) => {
   const scene = await setScene(context)
-  const { code, stderr } = await scene.run(['reload', '--on-interrupt', 'cancel'], 'SIGINT')
-  assert.equal(code, 1)
+  const { exitCode, stderr } = await scene.run(['reload', '--on-interrupt', 'cancel'], 'SIGINT')
+  assert.equal(exitCode, 1)
   assert.match(stderr, /error ROLLOUT_CANCELLED: Run Command [0-9a-f-]+ was cancelled, as asked\./)
   assert.deepEqual(stateOf(scene), ['Cancelled'])
 })
@@ -113,8 +103,8 @@ test('what makes no sense is bad usage', async (context) => {
     ['--on-interrupt', 'ignore'],
     ['--command', 'latest'],
   ]) {
-    const { code, stderr } = await scene.run(['reload', ...argv])
-    assert.equal(code, 2, stderr)
+    const { exitCode, stderr } = await scene.run(['reload', ...argv])
+    assert.equal(exitCode, 2, stderr)
     assert.match(stderr, /error USAGE: /)
   }
   assert.deepEqual(stateOf(scene), [])

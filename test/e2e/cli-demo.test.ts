@@ -37,6 +37,7 @@ async function demo(
   const temporary = join(folder, 'tmp')
   mkdirSync(temporary)
   let interrupted = false
+  let heard = ''
   const withToken: TokenFile[] = []
   const run = await cliProcess({
     folder,
@@ -47,7 +48,9 @@ async function demo(
     env: { PATH: process.env['PATH'] ?? '', HOME: folder, TMPDIR: temporary, HTTPS_PROXY: 'http://127.0.0.1:9' },
     onOutput: (text, signal) => {
       if (text.includes('▸ Retire')) withToken.push(...tokenFiles(temporary))
-      if (interruptAt === undefined || interrupted || !text.includes(interruptAt)) return
+      // A busy machine may hand it over in pieces.
+      heard += text
+      if (interruptAt === undefined || interrupted || !heard.includes(interruptAt)) return
       interrupted = true
       signal('SIGINT')
     },

@@ -19,13 +19,15 @@ export interface ProcessOrder {
   readonly onOutput?: (text: string, signal: (name: NodeJS.Signals) => void) => void
 }
 
-/** Ctrl-C, or the runner's first signal, as soon as this was said. */
-export function interruptAt(words: string): NonNullable<ProcessOrder['onOutput']> {
+/** Ctrl-C, or the runner's first signal, as soon as this was said: in one piece or, on a busy machine, in several. */
+export function interruptAt(words: string, name: NodeJS.Signals = 'SIGINT'): NonNullable<ProcessOrder['onOutput']> {
+  let heard = ''
   let done = false
   return (text, signal) => {
-    if (done || !text.includes(words)) return
+    heard += text
+    if (done || !heard.includes(words)) return
     done = true
-    signal('SIGINT')
+    signal(name)
   }
 }
 
@@ -34,6 +36,9 @@ export const NO_WAITING = { NODE_OPTIONS: `--import=${pathToFileURL(join(import.
 
 /** The Node that the shipped bundles are for; these tests run on it. */
 export const NODE_24 = process.execPath
+
+/** Milliseconds. Nothing here takes a tenth of it; what waits for ever should say what it was doing, not stop every other test. */
+const LONGEST = 180_000
 
 export async function runProcess({ argv, cwd, env, input, onOutput }: ProcessOrder): Promise<Ended> {
   const [program = '', ...rest] = argv
@@ -48,8 +53,21 @@ export async function runProcess({ argv, cwd, env, input, onOutput }: ProcessOrd
   child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   const exitCode = await new Promise<number>((done, failed) => {
+    const stuck = setTimeout(() => {
+      child.kill('SIGKILL')
+      // A program that it started may hold the pipes open: they are not waited for.
+      for (const pipe of [child.stdout, child.stderr]) pipe.destroy()
+      failed(
+        new Error(
+          `${argv.join(' ')} had not ended after ${LONGEST / 1000} s. It said:\n${said.stdout}\n${said.stderr}`,
+        ),
+      )
+    }, LONGEST)
     child.on('error', failed)
-    child.on('close', (code, signal) => done(code ?? (signal === null ? 1 : 128)))
+    child.on('close', (code, signal) => {
+      clearTimeout(stuck)
+      done(code ?? (signal === null ? 1 : 128))
+    })
   })
   return { exitCode, ...said }
 }
