@@ -556,3 +556,20 @@ test('a provider that asks for GitHub’s token alone never gets another', async
   await cx.identityToken('audience', 'github')
   assert.deepEqual(asked, [['audience', 'github']])
 })
+
+test('of two reads at once that both fail, the one of the current version is told, whichever answers first', async () => {
+  const world = startWorld()
+  const attempt = beginRotation(world, SECOND)
+  const { store } = world.ports
+  const asked: string[] = []
+  const read: typeof store.read = async (_secret, { version = '' }) => {
+    asked.push(version)
+    // The other one fails at once.
+    for (let turn = 0; version !== SECOND && turn < 20; turn++) await null
+    throw new PullAuthError('ACCESS_DENIED', version, 'hint')
+  }
+  await assert.rejects(createVersion({ ...world.ports, store: { ...store, read } }, attempt), {
+    message: FIRST_VERSION,
+  })
+  assert.deepEqual(asked, [FIRST_VERSION, SECOND])
+})
