@@ -2,10 +2,13 @@
 
 import { SecretRotation } from './secret-rotation.ts'
 import { shapes } from './secret-shapes.ts'
-import { CURRENT, noLabel, noVersion, type SecretValue, type SecretVersion } from './secret-versions.ts'
+import { CURRENT, noLabel, noVersion, type SecretValue, type SecretVersion, type Snapshot } from './secret-versions.ts'
 import { type RotationSetup, StoredSecret } from './stored-secret.ts'
 import { AwsRefusal, type Json, type Of, type Operations, operation, timestamp } from './wire.ts'
 import { arnSuffix, type World } from './world.ts'
+
+/** After a change; AWS names five minutes for ListSecrets and no bound for one secret (section 6). */
+const LONGEST_STALE = 300_000
 
 export class SecretsManagerDouble {
   readonly #secrets = new Map<string, StoredSecret>()
@@ -90,8 +93,12 @@ export class SecretsManagerDouble {
     return { ...nameOf(secret), VersionId: token }
   }
 
+  #snapshot(secret: StoredSecret, stale: boolean): Snapshot {
+    return secret.versions.view(stale && this.#world.clock.now() - secret.changedAt < LONGEST_STALE)
+  }
+
   #describe(secret: StoredSecret, stale: boolean): Json {
-    const snapshot = secret.versions.view(stale)
+    const snapshot = this.#snapshot(secret, stale)
     // Versions without a label are not in the map (recorded in all DescribeSecret snapshots).
     const labelled = [...snapshot.versions.keys()].flatMap((id): [string, readonly string[]][] => {
       const labels = secret.versions.labelsOf(id, snapshot)
@@ -110,7 +117,7 @@ export class SecretsManagerDouble {
 
   #get(input: Of<typeof shapes.get>, stale: boolean): Json {
     const secret = this.#usable(input.SecretId)
-    const snapshot = secret.versions.view(stale)
+    const snapshot = this.#snapshot(secret, stale)
     const { VersionId, VersionStage } = input
     const label = VersionStage ?? (VersionId === undefined ? CURRENT : undefined)
     const id = VersionId ?? snapshot.labels.get(label ?? CURRENT)

@@ -8,7 +8,8 @@
  * - `reset`: no answer and no effect; `lost`: effect and no answer. `unreachable`: no connection.
  * - `late`: no answer in time, and the effect comes 40 s later, when later calls have long been made.
  * - `delay`: takes effect; its answer is not there yet when the process is stopped at its deadline.
- * - `stale`: a read answers from the state before the last change.
+ * - `stale`: a read answers from the state before the last change; of a secret for five minutes after it, the longest that AWS
+ *   names for Secrets Manager (facts, section 6; docs/retire.md says what a longer one would do).
  * - `lag`: a command is listed, but as one that has just been sent: Pending, with counters of 0 (facts, SSM section 7.2).
  * - `kill`: the process ends before the call; `kill-after`: after it took effect.
  * - `twice`: the same event arrives again, and that second invocation runs to its end before this call is made.
