@@ -1,6 +1,6 @@
 /**
  * `readFile` for the reader of the shared config files, in place of `node:fs/promises` (see build.mjs): nothing can be asked
- * before they are read, and loading that module and its threads costs an eighth of what bare Node costs.
+ * before they are read, and loading that module costs a tenth of what bare Node costs.
  */
 
 import { readFileSync } from 'node:fs'

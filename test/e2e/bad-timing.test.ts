@@ -139,7 +139,7 @@ async function rotateFunction(t: TestContext, stage: Stage, plan: string) {
 }
 
 /** What Secrets Manager has done before it invokes the function. */
-function placeholder({ aws }: Stage): string {
+function emptyPending({ aws }: Stage): string {
   const secret = aws.secrets.secret(SECRET)
   const id = randomUUID()
   secret.versions.store({ id, value: null, createdAt: Date.now(), withRotationToken: false }, ['AWSPENDING'])
@@ -155,9 +155,9 @@ async function stageWithFunction(t: TestContext): Promise<Stage> {
 test('ROTATION_ABANDONED: another rotation takes AWSPENDING between two steps of the function', async (t) => {
   const stage = await stageWithFunction(t)
   const step = await rotateFunction(t, stage, gitlabPlan(stage))
-  const version = placeholder(stage)
+  const version = emptyPending(stage)
   assert.equal((await step('createSecret', version)).error, '')
-  placeholder(stage)
+  emptyPending(stage)
   for (const next of ['testSecret', 'finishSecret'] as const)
     assert.match((await step(next, version)).error, /^ROTATION_ABANDONED: .*superseded it\. Nothing is lost/)
   assert.notEqual(stage.aws.secrets.secret(SECRET).versions.holder('AWSCURRENT'), version)
@@ -167,7 +167,7 @@ test('PENDING_STALE: a version of an earlier attempt, made for another plan, is 
   const stage = await stageWithFunction(t)
   const { versions } = stage.aws.secrets.secret(SECRET)
   const first = await rotateFunction(t, stage, gitlabPlan(stage))
-  const version = placeholder(stage)
+  const version = emptyPending(stage)
   assert.equal((await first('createSecret', version)).error, '')
 
   stage.keep(KEPT, JSON.stringify(stage.first))
@@ -176,7 +176,7 @@ test('PENDING_STALE: a version of an earlier attempt, made for another plan, is 
   assert.match(error, /^PENDING_STALE: .* came from provider gitlab\. Its label was removed\. The next rotation/)
   assert.match(told, /"code":"PENDING_STALE"/)
   assert.equal(versions.holder('AWSPENDING'), undefined)
-  assert.equal((await second('createSecret', placeholder(stage))).error, '')
+  assert.equal((await second('createSecret', emptyPending(stage))).error, '')
 })
 
 test('PLAN_UNSUPPORTED: a plan for workflows in a function', async (t) => {
@@ -185,7 +185,7 @@ test('PLAN_UNSUPPORTED: a plan for workflows in a function', async (t) => {
   const hubEntry = `  https://index.docker.io/v1/: ${JSON.stringify(hub)}\n`
   const plan = gitlabPlan(stage).replace('\nregistries:\n', `\nregistries:\n${hubEntry}`)
   const step = await rotateFunction(t, stage, plan)
-  const { error } = await step('createSecret', placeholder(stage))
+  const { error } = await step('createSecret', emptyPending(stage))
   assert.match(
     error,
     /^PLAN_UNSUPPORTED: No rotation function can mint for https:\/\/index\.docker\.io\/v1\/ \(dockerhub\).*from the Action/,
@@ -299,7 +299,7 @@ test('INTERNAL: a defect, in the Action: its stack with step debug logging only'
 test('INTERNAL: a defect, in a function: its stack in the line of the failure', async (t) => {
   const stage = await stageWithDefect(t)
   const step = await rotateFunction(t, stage, gitlabPlan(stage))
-  const { error, told } = await step('createSecret', placeholder(stage))
+  const { error, told } = await step('createSecret', emptyPending(stage))
   assert.match(error, /^INTERNAL: Unexpected TypeError inside ecs-pull-auth\. Open an issue/)
   const line = told.split('\n').find((text) => text.includes('"level":"warn"')) ?? ''
   assert.equal(JSON.parse(line).code, 'INTERNAL')
